@@ -1,0 +1,1 @@
+//! The metrics store: head, blocks, index.

@@ -1,0 +1,16 @@
+//! The nouns of telemetry, owned and plain: what every other crate means by a tenant, a series, a sample, a span.
+//!
+//! Stands on `stdx` alone. Knows no format, no storage, no clock: formats are `wire`, files are `store`.
+//! Hot paths read borrowed views (`wire`) and meet these types only where something must be owned.
+
+pub mod id;
+pub mod labels;
+pub mod payload;
+pub mod signal;
+pub mod tenant;
+
+pub use id::{SpanId, TraceId};
+pub use labels::Labels;
+pub use payload::{Compression, Format};
+pub use signal::Signal;
+pub use tenant::TenantId;

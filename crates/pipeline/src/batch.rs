@@ -1,0 +1,55 @@
+//! What travels through the graph, and what comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{Compression, Format, Signal, TenantId};
+
+/// One request's worth of telemetry of one signal of one tenant.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub tenant: TenantId,
+    pub signal: Signal,
+    pub format: Format,
+    /// The body, decompressed.
+    pub body: Bytes,
+    /// The body as it came and how it was compressed, while nobody has changed `body`: the cheapest thing to make durable.
+    pub wire: Option<(Compression, Bytes)>,
+    pub received_at_ms: i64,
+}
+
+/// The batch is durable wherever it had to go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Items taken.
+    pub items: u64,
+    /// Items refused for good; sending them again will not help. Told to the client as a partial success.
+    pub rejected: u64,
+    /// Why items were refused, or a warning if none were. Empty: nothing to say.
+    pub message: String,
+}
+
+/// Nothing of the batch was taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The batch is bad: never send it again.
+    #[error("{0}")]
+    Bad(String),
+    /// This tenant is over a limit (429): later, after `retry_after`.
+    #[error("{reason}")]
+    Limited { reason: String, retry_after: Option<Duration> },
+    /// Oriel cannot take it now (503): queue full, disk full, memory, shutting down. Send again.
+    #[error("{reason}")]
+    Unavailable { reason: String, retry_after: Option<Duration> },
+}
+
+/// Whatever takes batches.
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    async fn consume(&self, batch: Batch) -> Result<Accepted, Refused>;
+}
+
+/// A consumer shared by all that feed it.
+pub type Sink = Arc<dyn Consumer>;

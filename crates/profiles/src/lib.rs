@@ -1,0 +1,1 @@
+//! The profile store: head, blocks, symbol tables.

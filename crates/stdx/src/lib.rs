@@ -1,0 +1,6 @@
+//! What the standard library could have had: varints and nearest-name suggestions.
+//!
+//! Stands under every other crate, knows nothing of telemetry, has no dependency. A thing comes here only if `std` could have had it.
+
+pub mod nearest;
+pub mod varint;

@@ -1,0 +1,1 @@
+//! Oriel's own telemetry: metric registry and exposition, structured logs, build information.

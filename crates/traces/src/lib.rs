@@ -1,0 +1,1 @@
+//! The trace store: head, blocks, trace-id index, summaries.

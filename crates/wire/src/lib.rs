@@ -1,0 +1,1 @@
+//! Formats of telemetry to and from the model: OTLP, remote write, Loki push, pprof, trace context, compression.
