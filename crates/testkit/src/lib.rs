@@ -2,7 +2,11 @@
 //!
 //! Stands beside the house: only tests, `bench` and `xtask` depend on it. Ports are always chosen by the system, children never outlive
 //! their handle, nothing waits by the clock: a server is ready when it says so.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "test code stands outside the simulated world")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "test code stands outside the simulated world"
+)]
 
 pub mod http;
 pub mod process;
