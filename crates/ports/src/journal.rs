@@ -15,6 +15,8 @@ pub struct Record {
     pub compression: Compression,
     /// Wall clock when it came in; every time-based decision on replay uses this, never the clock.
     pub received_at_ms: i64,
+    /// Bytes of the payload once decompressed: what the cut rule counts.
+    pub plain_len: u32,
     pub payload: Bytes,
 }
 

@@ -7,8 +7,11 @@ pub mod clock;
 pub mod disk;
 pub mod journal;
 pub mod object;
+pub mod rng;
+pub mod sim;
 
 pub use clock::Clock;
 pub use disk::{Disk, DiskFile};
 pub use journal::{Journal, Pending, Record};
 pub use object::{PutOutcome, Store, StoreError};
+pub use rng::Rng;

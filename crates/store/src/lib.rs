@@ -1,10 +1,14 @@
 //! The spine that all four signals share: journal -> head -> cut -> block file -> catalog -> compaction -> retention, and a scrubber over all.
 //!
-//! A signal plugs in as a [`SignalEngine`]; a [`Lane`](lane) carries its records. Only this crate knows files and the object store.
+//! A signal plugs in as a [`SignalEngine`]; a [`Lane`] carries its records. Only this crate knows files and the object store.
 //! It knows no signal's schema and no wire format.
 
+pub mod block;
 pub mod container;
 pub mod engine;
+pub mod lane;
 
-pub use container::{BlockReader, BlockWriter, Codec, RangeRead, SectionKey};
-pub use engine::{FileSummary, NewFile, SignalEngine};
+pub use block::BlockHandle;
+pub use container::{BlockReader, BlockWriter, Codec, ContainerError, RangeRead, SectionKey};
+pub use engine::{FileSummary, Keep, NewFile, SignalEngine};
+pub use lane::{AppendError, Deps, Lane, LaneConfig, Snapshot, StoreError};
