@@ -17,7 +17,9 @@ pub struct MemoryGuard {
 
 /// The budget is used up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("memory budget of {budget_bytes} bytes is used up ({in_flight_bytes} in requests, {held_bytes} in heads)")]
+#[error(
+    "memory budget of {budget_bytes} bytes is used up ({in_flight_bytes} in requests, {held_bytes} in heads)"
+)]
 pub struct OverBudget {
     pub budget_bytes: usize,
     pub in_flight_bytes: usize,

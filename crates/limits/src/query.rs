@@ -28,7 +28,9 @@ pub enum QueryStopped {
     Cancelled,
     #[error("query timed out")]
     Deadline,
-    #[error("query would read more than its budget of {limit_bytes} bytes; narrow the time range or the selector")]
+    #[error(
+        "query would read more than its budget of {limit_bytes} bytes; narrow the time range or the selector"
+    )]
     OverBudget { limit_bytes: u64 },
 }
 

@@ -77,8 +77,10 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, scale) =
-            SIZE_UNITS.into_iter().find(|(_, scale)| self.0 >= *scale && self.0 % scale == 0).unwrap_or(("B", 1));
+        let (name, scale) = SIZE_UNITS
+            .into_iter()
+            .find(|(_, scale)| self.0 >= *scale && self.0 % scale == 0)
+            .unwrap_or(("B", 1));
         write!(f, "{}{name}", self.0 / scale)
     }
 }
@@ -182,7 +184,8 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_and_without_units() {
-        let check = |text: &str, bytes: u64| assert_eq!(text.parse::<ByteSize>(), Ok(ByteSize(bytes)), "{text}");
+        let check =
+            |text: &str, bytes: u64| assert_eq!(text.parse::<ByteSize>(), Ok(ByteSize(bytes)), "{text}");
         check("0", 0);
         check("1024", 1024);
         check("64MiB", 64 << 20);
