@@ -79,7 +79,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, scale) = SIZE_UNITS
             .into_iter()
-            .find(|(_, scale)| self.0 >= *scale && self.0 % scale == 0)
+            .find(|(_, scale)| self.0 >= *scale && self.0.is_multiple_of(*scale))
             .unwrap_or(("B", 1));
         write!(f, "{}{name}", self.0 / scale)
     }
@@ -168,7 +168,7 @@ impl fmt::Display for Span {
         for (name, scale) in SPAN_UNITS {
             // Years and weeks only when nothing is left over: `15d` reads better than `2w1d`.
             let whole_only = matches!(name, "y" | "w");
-            if left >= scale && (!whole_only || left % scale == 0) {
+            if left >= scale && (!whole_only || left.is_multiple_of(scale)) {
                 write!(f, "{}{name}", left / scale)?;
                 left %= scale;
             }
