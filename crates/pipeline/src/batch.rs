@@ -31,6 +31,17 @@ pub struct Accepted {
     pub message: String,
 }
 
+impl Accepted {
+    /// What two consumers of the same batch accept together: an item counts as taken when both took it.
+    pub fn merge(&mut self, other: Self) {
+        self.items = if *self == Self::default() { other.items } else { self.items.min(other.items) };
+        self.rejected = self.rejected.max(other.rejected);
+        if self.message.is_empty() {
+            self.message = other.message;
+        }
+    }
+}
+
 /// Nothing of the batch was taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -45,6 +56,26 @@ pub enum Refused {
     Unavailable { reason: String, retry_after: Option<Duration> },
 }
 
+impl Refused {
+    /// What to tell a client when two consumers refuse: whichever asks it to come back, for the other one will repeat itself then.
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |refused: &Self| match refused {
+            Self::Bad(_) => 0,
+            Self::Limited { .. } => 1,
+            Self::Unavailable { .. } => 2,
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+
+    /// When to come back, if the client is asked to.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Bad(_) => None,
+            Self::Limited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
+        }
+    }
+}
+
 /// Whatever takes batches.
 #[async_trait]
 pub trait Consumer: Send + Sync + 'static {
@@ -53,3 +84,35 @@ pub trait Consumer: Send + Sync + 'static {
 
 /// A consumer shared by all that feed it.
 pub type Sink = Arc<dyn Consumer>;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Always the same answer.
+    pub(crate) struct Fixed(pub(crate) Result<Accepted, Refused>);
+
+    impl Fixed {
+        pub(crate) fn sink(answer: Result<Accepted, Refused>) -> Sink {
+            Arc::new(Self(answer))
+        }
+    }
+
+    #[async_trait]
+    impl Consumer for Fixed {
+        async fn consume(&self, _: Batch) -> Result<Accepted, Refused> {
+            self.0.clone()
+        }
+    }
+
+    pub(crate) fn batch(body: &'static [u8]) -> Batch {
+        Batch {
+            tenant: TenantId::anonymous(),
+            signal: Signal::Logs,
+            format: Format::OtlpProto,
+            body: Bytes::from_static(body),
+            wire: None,
+            received_at_ms: 0,
+        }
+    }
+}
