@@ -2,9 +2,6 @@
 //!
 //! Times of a question are signed nanoseconds since 1970 as everywhere in Oriel; times of a span are unsigned as OTLP has them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use model::{SpanId, TenantId, TraceId};
 
 /// By what the caller would do.
@@ -13,58 +10,16 @@ pub enum QueryError {
     /// The question cannot be answered as asked: tell the user.
     #[error("{0}")]
     Bad(String),
-    /// It would read or hold more than it may: narrow it or raise the limit.
-    #[error("query needs more than {limit_bytes} bytes: narrow the time range or the filter")]
-    TooLarge { limit_bytes: u64 },
-    #[error("query was cancelled")]
-    Cancelled,
+    /// Over its budget, past its deadline, or nobody waits any more.
+    #[error(transparent)]
+    Stopped(#[from] limits::QueryStopped),
     /// A block could not be read. The answer would be partial, so there is none.
     #[error(transparent)]
     Block(#[from] store::container::ContainerError),
 }
 
-/// What a query may read, and how it is told to stop. Shared by all parts of one query.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    limit_bytes: u64,
-    left_bytes: Arc<AtomicU64>,
-    cancel: Arc<AtomicBool>,
-}
-
-impl Budget {
-    pub fn new(limit_bytes: u64) -> Self {
-        Self {
-            limit_bytes,
-            left_bytes: Arc::new(AtomicU64::new(limit_bytes)),
-            cancel: Arc::new(AtomicBool::new(false)),
-        }
-    }
-
-    pub fn unlimited() -> Self {
-        Self::new(u64::MAX)
-    }
-
-    /// Setting it ends the query with [`QueryError::Cancelled`] within a row group's work.
-    pub fn cancel_flag(&self) -> Arc<AtomicBool> {
-        self.cancel.clone()
-    }
-
-    /// Bytes charged so far.
-    pub fn spent_bytes(&self) -> u64 {
-        self.limit_bytes - self.left_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Takes `bytes` from what is left and looks whether to stop.
-    pub(crate) fn charge(&self, bytes: u64) -> Result<(), QueryError> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(QueryError::Cancelled);
-        }
-        self.left_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
-            .map(|_| ())
-            .map_err(|_| QueryError::TooLarge { limit_bytes: self.limit_bytes })
-    }
-}
+/// What a query may read and how it is told to stop.
+pub type Budget = limits::QueryBudget;
 
 /// Both ends inclusive, nanoseconds since 1970. A trace is in range if any of its time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +159,7 @@ impl Status {
 
 /// Which traces, and how much of them. `None` and empty mean "any". A trace matches if one of its spans satisfies all span conditions
 /// (service, name, span duration, status, kind, attributes) at once and the trace satisfies its own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SearchQuery {
     pub tenant: TenantId,
     pub range: TimeRange,
@@ -304,7 +259,7 @@ pub struct Dependency {
 }
 
 /// Rate, errors, duration over time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedQuery {
     pub tenant: TenantId,
     pub range: TimeRange,
