@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -20,6 +21,10 @@ pub struct Record {
     pub payload: Bytes,
 }
 
+/// A record as it will stand in the journal, without its place.
+#[derive(Clone, Debug)]
+pub struct Packed(pub Bytes);
+
 /// Resolves when the record is durable. An error means that nobody may be told "accepted".
 pub type Durable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -29,11 +34,20 @@ pub struct Pending {
     pub durable: Durable,
 }
 
+/// Acknowledged records that cannot be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub offsets: Range<u64>,
+    pub reason: String,
+}
+
 /// An append-only sequence of records with consecutive offsets.
 pub trait Journal: Send + Sync + 'static {
-    /// Takes a place for `record` at the end. Calls are ordered: a later call gets a higher offset.
+    /// Does the work of `record` that needs no place yet: compression and checksum. May run on many threads at once.
+    fn pack(&self, record: &Record) -> io::Result<Packed>;
+    /// Takes a place at the end; short, made to be called under a lock. A later call gets a higher offset.
     /// Fails when the queue of unsynced records is full (`WouldBlock`) or the disk is (`StorageFull`, `ReadOnlyFilesystem`).
-    fn enqueue(&self, record: &Record) -> io::Result<Pending>;
+    fn enqueue(&self, packed: Packed) -> io::Result<Pending>;
     /// Calls `each` for every record from `from` on, in order, until the end as it was when the call began.
     fn read(&self, from: u64, each: &mut dyn FnMut(u64, Record) -> io::Result<()>) -> io::Result<()>;
     /// Offset of the oldest record still here (= `next` if there is none).
@@ -44,4 +58,8 @@ pub trait Journal: Send + Sync + 'static {
     fn trim(&self, before: u64) -> io::Result<()>;
     /// Bytes on disk.
     fn bytes(&self) -> u64;
+    /// Records before this offset are durable.
+    fn durable(&self) -> u64;
+    /// What opening and reading found missing or broken: ranges of offsets whose records are gone, with what is known of why.
+    fn damage(&self) -> Vec<Damage>;
 }

@@ -5,13 +5,18 @@
 
 pub mod clock;
 pub mod disk;
+pub mod group;
 pub mod journal;
 pub mod object;
+pub mod real;
 pub mod rng;
 pub mod sim;
+pub mod thread;
 
 pub use clock::Clock;
-pub use disk::{Disk, DiskFile};
-pub use journal::{Journal, Pending, Record};
+pub use disk::{Disk, DiskFile, LockGuard, Open};
+pub use group::{Group, Owner};
+pub use journal::{Damage, Journal, Packed, Pending, Record};
 pub use object::{PutOutcome, Store, StoreError};
+pub use real::{RealClock, RealDisk, RealRng};
 pub use rng::Rng;

@@ -1,9 +1,13 @@
 //! The object store. Objects are immutable: they come whole, and go whole.
 
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+use crate::disk::DiskFile;
 
 /// What `put_new` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,4 +44,8 @@ pub trait Store: Send + Sync + 'static {
     async fn list(&self, prefix: &str, after: &str) -> Result<Vec<String>, StoreError>;
     /// Deleting what is not there succeeds.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+    /// The object as a local file, where it is one: readers then read it in place and block. `None`: use `get_range`.
+    fn open_local(&self, _key: &str) -> Option<io::Result<Arc<dyn DiskFile>>> {
+        None
+    }
 }

@@ -3,11 +3,13 @@
 //! Everything is deterministic: the same calls in the same order give the same answers and the same faults.
 
 mod clock;
+mod disk;
 mod journal;
 mod rng;
 mod store;
 
 pub use clock::SimClock;
+pub use disk::{SimDisk, Survivors};
 pub use journal::MemoryJournal;
 pub use rng::SeededRng;
-pub use store::SimStore;
+pub use store::{SimStore, StoreFault};

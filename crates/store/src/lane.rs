@@ -136,7 +136,8 @@ impl<E: SignalEngine> Lane<E> {
             }
             let pending = self
                 .journal
-                .enqueue(&record)
+                .pack(&record)
+                .and_then(|packed| self.journal.enqueue(packed))
                 .map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
             (order.head.clone(), pending)
         };
