@@ -3,6 +3,7 @@
 //! Stands on `stdx` alone. Knows no format, no storage, no clock: formats are `wire`, files are `store`.
 //! Hot paths read borrowed views (`wire`) and meet these types only where something must be owned.
 
+pub mod histogram;
 pub mod id;
 pub mod labels;
 pub mod payload;
