@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn forms_are_those_of_go() {
-        let check = |value: f64, short: &str, long: &str| assert_eq!((&*shortest(value), &*plain(value)), (short, long));
+        let check = |value: f64, short: &str, long: &str| {
+            assert_eq!((&*shortest(value), &*plain(value)), (short, long))
+        };
         check(1.0, "1", "1");
         check(-0.0, "-0", "-0");
         check(100_000.0, "100000", "100000");

@@ -176,7 +176,12 @@ impl<C: Cell> SparseHistogram<C> {
 }
 
 /// Adds the buckets of `other`, leaving out its leading ones for which `in_zero` holds.
-fn merge_side<C: Cell>(own: &mut Buckets<C>, other: &Buckets<f64>, negative: bool, in_zero: impl Fn(i32) -> bool) {
+fn merge_side<C: Cell>(
+    own: &mut Buckets<C>,
+    other: &Buckets<f64>,
+    negative: bool,
+    in_zero: impl Fn(i32) -> bool,
+) {
     let signed = |value: f64| C::of(if negative { -value } else { value });
     let mut added = other.iter().skip_while(|(index, _)| in_zero(*index)).peekable();
     let Some(&(first, _)) = added.peek() else { return };

@@ -60,7 +60,8 @@ impl<C: Cell> Buckets<C> {
     pub fn compact(&mut self, most_empty: usize) {
         let tidy = self.counts.iter().all(|count| !count.is_empty())
             && self.spans.iter().enumerate().all(|(place, span)| {
-                span.length > 0 && (place == 0 || i64::from(span.offset) > i64::try_from(most_empty).unwrap_or(i64::MAX))
+                span.length > 0
+                    && (place == 0 || i64::from(span.offset) > i64::try_from(most_empty).unwrap_or(i64::MAX))
             });
         if tidy {
             return;
@@ -180,7 +181,9 @@ fn runs(spans: &[Span]) -> impl Iterator<Item = (i32, u32)> + '_ {
         .peekable();
     std::iter::from_fn(move || {
         let (first, mut length) = populated.next()?;
-        while let Some((_, more)) = populated.next_if(|(next, _)| *next == first.wrapping_add_unsigned(length)) {
+        while let Some((_, more)) =
+            populated.next_if(|(next, _)| *next == first.wrapping_add_unsigned(length))
+        {
             length = length.saturating_add(more);
         }
         Some((first, length))

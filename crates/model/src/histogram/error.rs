@@ -4,21 +4,33 @@ use thiserror::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HistogramError {
-    #[error("{observations} observations found in buckets, but the Count field is {count}: histogram's observation count should be at least the number of observations found in the buckets")]
+    #[error(
+        "{observations} observations found in buckets, but the Count field is {count}: histogram's observation count should be at least the number of observations found in the buckets"
+    )]
     CountNotBigEnough { observations: u64, count: u64 },
-    #[error("{observations} observations found in buckets, but the Count field is {count}: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)")]
+    #[error(
+        "{observations} observations found in buckets, but the Count field is {count}: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)"
+    )]
     CountMismatch { observations: u64, count: u64 },
     #[error("observation count is  {0}: histogram's observation count is negative")]
     NegativeCount(String),
-    #[error("bucket number {number} has observation count of {count}: histogram has a bucket whose observation count is negative")]
+    #[error(
+        "bucket number {number} has observation count of {count}: histogram has a bucket whose observation count is negative"
+    )]
     NegativeBucketCount { number: usize, count: String },
-    #[error("zero bucket has observation count of {0}: histogram has a bucket whose observation count is negative")]
+    #[error(
+        "zero bucket has observation count of {0}: histogram has a bucket whose observation count is negative"
+    )]
     NegativeZeroCount(String),
     #[error("span number {number} with offset {offset}: histogram has a span whose offset is negative")]
     NegativeSpanOffset { number: usize, offset: i32 },
-    #[error("spans need {needed} buckets, have {present} buckets: histogram spans specify different number of buckets than provided")]
+    #[error(
+        "spans need {needed} buckets, have {present} buckets: histogram spans specify different number of buckets than provided"
+    )]
     SpansBucketsMismatch { needed: u64, present: usize },
-    #[error("only {bounds} custom bounds defined which is insufficient to cover total span length of {spans}: histogram custom bounds are too few")]
+    #[error(
+        "only {bounds} custom bounds defined which is insufficient to cover total span length of {spans}: histogram custom bounds are too few"
+    )]
     TooFewBounds { bounds: usize, spans: u64 },
     #[error("previous bound is {previous:.6} and current is {current:.6}: histogram custom bounds must be in strictly increasing order", previous = f64::from_bits(*.previous_bits), current = f64::from_bits(*.current_bits))]
     BoundsNotIncreasing { previous_bits: u64, current_bits: u64 },
@@ -38,7 +50,9 @@ pub enum HistogramError {
     CustomNegativeBuckets,
     #[error("histogram with exponential schema must not have custom bounds")]
     ExponentialWithBounds,
-    #[error("histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema {0}")]
+    #[error(
+        "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema {0}"
+    )]
     InvalidSchema(i32),
     #[error("cannot reduce resolution from schema {from} to {to}")]
     CannotReduce { from: i8, to: i8 },

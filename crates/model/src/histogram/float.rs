@@ -140,8 +140,10 @@ impl FloatHistogram {
                 !self.negative.counts.is_empty(),
             )?;
         } else if is_exponential(self.schema) {
-            check_spans(&self.positive.spans, self.positive.counts.len()).map_err(|e| e.on("positive side"))?;
-            check_spans(&self.negative.spans, self.negative.counts.len()).map_err(|e| e.on("negative side"))?;
+            check_spans(&self.positive.spans, self.positive.counts.len())
+                .map_err(|e| e.on("positive side"))?;
+            check_spans(&self.negative.spans, self.negative.counts.len())
+                .map_err(|e| e.on("negative side"))?;
             check_counts(&self.negative.counts).map_err(|e| e.on("negative side"))?;
             if self.zero_count < 0.0 {
                 return Err(HistogramError::NegativeZeroCount(stdx::number::shortest(self.zero_count)));

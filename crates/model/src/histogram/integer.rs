@@ -60,7 +60,8 @@ impl Histogram {
         let mut observations = 0u64;
         if self.schema == CUSTOM_SCHEMA {
             let bounds = self.custom_values.as_deref().unwrap_or_default();
-            check_custom(bounds, &self.positive.spans, self.positive.counts.len()).map_err(|e| e.on("custom buckets"))?;
+            check_custom(bounds, &self.positive.spans, self.positive.counts.len())
+                .map_err(|e| e.on("custom buckets"))?;
             check_custom_unused(
                 self.zero_count != 0,
                 self.zero_threshold != 0.0,
@@ -68,8 +69,10 @@ impl Histogram {
                 !self.negative.counts.is_empty(),
             )?;
         } else if is_exponential(self.schema) {
-            check_spans(&self.positive.spans, self.positive.counts.len()).map_err(|e| e.on("positive side"))?;
-            check_spans(&self.negative.spans, self.negative.counts.len()).map_err(|e| e.on("negative side"))?;
+            check_spans(&self.positive.spans, self.positive.counts.len())
+                .map_err(|e| e.on("positive side"))?;
+            check_spans(&self.negative.spans, self.negative.counts.len())
+                .map_err(|e| e.on("negative side"))?;
             check_differences(&self.negative.counts, &mut observations).map_err(|e| e.on("negative side"))?;
             if self.custom_values.is_some() {
                 return Err(HistogramError::ExponentialWithBounds);

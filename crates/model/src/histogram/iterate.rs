@@ -1,8 +1,8 @@
 //! Buckets with their bounds, from one side or through the whole histogram.
 
+use super::CUSTOM_SCHEMA;
 use super::bounds::bound;
 use super::float::FloatHistogram;
-use super::CUSTOM_SCHEMA;
 
 /// One bucket as a mathematician sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,11 +89,8 @@ impl FloatHistogram {
     }
 
     fn with_inclusion(&self, lower: f64, upper: f64, count: f64, index: i32) -> Bucket {
-        let (lower_inclusive, upper_inclusive) = if self.schema == CUSTOM_SCHEMA {
-            (index == 0, true)
-        } else {
-            (lower < 0.0, upper > 0.0)
-        };
+        let (lower_inclusive, upper_inclusive) =
+            if self.schema == CUSTOM_SCHEMA { (index == 0, true) } else { (lower < 0.0, upper > 0.0) };
         Bucket { lower, upper, lower_inclusive, upper_inclusive, count, index }
     }
 

@@ -28,7 +28,10 @@ fn bounds_end_at_the_largest_float() {
     assert_eq!(bound(-1074, 0, &[]), 5e-324);
     assert_eq!(bound(i32::MIN, 8, &[]), 0.0);
     assert_eq!(bound(i32::MAX, -4, &[]), f64::INFINITY);
-    assert_eq!([-1, 0, 1, 2].map(|i| bound(i, CUSTOM_SCHEMA, &[2.0, 4.0])), [f64::NEG_INFINITY, 2.0, 4.0, f64::INFINITY]);
+    assert_eq!(
+        [-1, 0, 1, 2].map(|i| bound(i, CUSTOM_SCHEMA, &[2.0, 4.0])),
+        [f64::NEG_INFINITY, 2.0, 4.0, f64::INFINITY]
+    );
 }
 
 #[test]
@@ -72,7 +75,8 @@ fn addition_brings_resolutions_together() {
 fn addition_brings_zero_buckets_together() {
     let mut narrow = exponential(0, -2, &[1.0, 2.0, 3.0]);
     narrow.zero_threshold = 0.01;
-    let wide = FloatHistogram { zero_threshold: 0.3, zero_count: 5.0, count: 5.0, ..FloatHistogram::default() };
+    let wide =
+        FloatHistogram { zero_threshold: 0.3, zero_count: 5.0, count: 5.0, ..FloatHistogram::default() };
     narrow.add(&wide).unwrap();
     // 0.3 lies inside the populated bucket (0.25, 0.5], so the threshold becomes 0.5.
     assert_eq!((narrow.zero_threshold, narrow.zero_count), (0.5, 8.0));
@@ -115,7 +119,9 @@ fn kahan_sums_keep_what_plain_sums_lose() {
 
 #[test]
 fn resets_are_seen_in_any_bucket() {
-    let check = |now: &FloatHistogram, before: &FloatHistogram, expect| assert_eq!(now.is_reset_since(before), expect);
+    let check = |now: &FloatHistogram, before: &FloatHistogram, expect| {
+        assert_eq!(now.is_reset_since(before), expect)
+    };
     let before = exponential(1, 0, &[1.0, 2.0, 3.0]);
     check(&exponential(1, 0, &[1.0, 2.0, 4.0]), &before, false);
     check(&exponential(1, 0, &[0.0, 2.0, 5.0]), &before, true);
@@ -144,7 +150,10 @@ fn validation_names_what_is_wrong() {
         &custom(&[2.0, 1.0], &[1.0]),
         "custom buckets: previous bound is 2.000000 and current is 1.000000: histogram custom bounds must be in strictly increasing order",
     );
-    check(&FloatHistogram { schema: 9, ..Default::default() }, "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9");
+    check(
+        &FloatHistogram { schema: 9, ..Default::default() },
+        "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9",
+    );
     let integer = Histogram {
         count: 4,
         positive: Buckets::new(vec![Span { offset: 0, length: 2 }], vec![1, 1]),
@@ -178,7 +187,10 @@ fn hostile_spans_do_not_panic() {
 fn trimming_interpolates_in_the_bucket_that_is_cut() {
     let mut histogram = custom(&[2.0, 4.0], &[1.0, 2.0, 1.0]);
     histogram.trim_upper(3.0);
-    assert_eq!(histogram.to_test_notation(), "{{schema:-53 count:2 sum:3.5 custom_values:[2 4] buckets:[1 1]}}");
+    assert_eq!(
+        histogram.to_test_notation(),
+        "{{schema:-53 count:2 sum:3.5 custom_values:[2 4] buckets:[1 1]}}"
+    );
     let mut histogram = exponential(0, 1, &[2.0, 2.0]);
     histogram.trim_lower(2.0);
     assert_eq!(histogram.positive.iter().collect::<Vec<_>>(), [(2, 2.0)]);

@@ -1,9 +1,9 @@
 //! A histogram as people read it: `{count:4, sum:5, (1,2]:2}`, and as test scripts write it: `{{count:4 sum:5 buckets:[1 2 1]}}`.
 
+use super::CounterResetHint;
 use super::buckets::Buckets;
 use super::float::FloatHistogram;
 use super::iterate::Bucket;
-use super::CounterResetHint;
 use std::fmt;
 use stdx::number::shortest;
 
