@@ -4,7 +4,7 @@
 
 /// `%g`: with an exponent below 1e-4 and from 1e6 on: `123456`, `1.234567e+06`, `0.0001`, `1e-05`.
 pub fn shortest(value: f64) -> String {
-    form(value, |exponent| exponent < -4 || exponent >= 6)
+    form(value, |exponent| !(-4..6).contains(&exponent))
 }
 
 /// `%f` with as many digits as needed and never an exponent: `1000000`, `0.00001`.

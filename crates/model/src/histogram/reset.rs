@@ -64,13 +64,9 @@ impl FloatHistogram {
             }
             while now.next_if(|(below, _)| *below < index).is_some() {}
             match now.peek() {
-                Some((same, count)) if *same == index => {
-                    if *count < populated {
-                        return true;
-                    }
-                }
-                _ if populated != 0.0 => return true,
-                _ => {}
+                Some((same, count)) if *same == index && *count >= populated => {}
+                None | Some(_) if populated != 0.0 => return true,
+                None | Some(_) => {}
             }
         }
         false
