@@ -46,11 +46,6 @@ impl Message {
         self.key_value(field, key, |any| any.varint(3, value as u64));
     }
 
-    /// An OTLP `KeyValue` with a float.
-    pub fn attribute_double(&mut self, field: u32, key: &str, value: f64) {
-        self.key_value(field, key, |any| drop(any.fixed64(4, value.to_bits())));
-    }
-
     fn key_value(&mut self, field: u32, key: &str, write: impl FnOnce(&mut Message)) {
         let (mut pair, mut any) = (Message::default(), Message::default());
         write(&mut any);

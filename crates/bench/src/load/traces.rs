@@ -43,7 +43,7 @@ pub fn body(spans: u64, random: &mut Random) -> Body {
         let place = |inside: usize| base + start + inside;
         body.times.extend(draft.times.iter().map(|(inside, before)| (place(*inside), *before)));
         body.ids.push((place(draft.span_id), 8));
-        if number as u64 % SPANS_PER_TRACE == 0 {
+        if (number as u64).is_multiple_of(SPANS_PER_TRACE) {
             root = number;
             body.ids.push((place(draft.trace_id), 16));
         } else {
@@ -120,6 +120,7 @@ fn server(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
     span.attribute(9, "server.address", "shop.example");
     span.attribute(9, "enduser.id", &format!("u-{:05}", random.below(50_000)));
     span.attribute_int(9, "thread.id", random.below(64) as i64);
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
 }
 
 fn client(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
@@ -144,6 +145,7 @@ fn client(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
     span.attribute_int(9, "http.request.resend_count", random.below(3) as i64);
     span.attribute(9, "code.function.name", "shop.client.Fetch");
     span.attribute_int(9, "thread.id", random.below(64) as i64);
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
 }
 
 fn database(span: &mut Message, random: &mut Random) {
@@ -161,6 +163,7 @@ fn database(span: &mut Message, random: &mut Random) {
     span.attribute(9, "network.peer.address", &format!("10.97.0.{}", random.below(4)));
     span.attribute(9, "db.client.connection.pool.name", "primary");
     span.attribute_int(9, "thread.id", random.below(64) as i64);
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
 }
 
 #[cfg(test)]
