@@ -6,12 +6,16 @@
 pub mod histogram;
 pub mod id;
 pub mod labels;
+pub mod matcher;
 pub mod payload;
+pub mod quote;
+pub mod regex;
 pub mod signal;
 pub mod tenant;
 
 pub use id::{SpanId, TraceId};
 pub use labels::Labels;
+pub use matcher::{MatchOp, Matcher};
 pub use payload::{Compression, Format};
 pub use signal::Signal;
 pub use tenant::TenantId;
