@@ -63,10 +63,10 @@ impl FloatHistogram {
                 populated += more;
             }
             while now.next_if(|(below, _)| *below < index).is_some() {}
-            match now.peek() {
-                Some((same, count)) if *same == index && *count >= populated => {}
-                None | Some(_) if populated != 0.0 => return true,
-                None | Some(_) => {}
+            let current = now.peek().filter(|(same, _)| *same == index).map(|(_, count)| *count);
+            let shrank = current.map_or(populated != 0.0, |count| count < populated);
+            if shrank {
+                return true;
             }
         }
         false
