@@ -4,6 +4,7 @@
 //! It knows no signal's schema and no wire format.
 
 pub mod block;
+pub mod column;
 pub mod container;
 pub mod engine;
 pub mod lane;
