@@ -36,6 +36,10 @@ pub enum Compression {
     /// zlib-wrapped deflate, HTTP's `deflate`.
     Deflate = 4,
     Lz4Block = 5,
+    /// LZ4 frame format, HTTP's `lz4` as the Collector reads it.
+    Lz4Frame = 6,
+    /// Snappy framing format: gRPC's `snappy` and HTTP's `x-snappy-framed`.
+    SnappyFramed = 7,
 }
 
 impl Format {
@@ -50,7 +54,7 @@ impl Format {
 impl Compression {
     pub fn from_number(number: u8) -> Option<Self> {
         use Compression::*;
-        [None, Gzip, Zstd, Snappy, Deflate, Lz4Block]
+        [None, Gzip, Zstd, Snappy, Deflate, Lz4Block, Lz4Frame, SnappyFramed]
             .into_iter()
             .find(|compression| *compression as u8 == number)
     }

@@ -5,5 +5,6 @@
 //! Every decoder stands hostile input: no panic, no allocation by a claimed length, bounded nesting, decompression under a cap.
 //! Not here: routing, limits by tenant, status codes of a door (`receivers`, `api`) and what is done with the data (`metrics`, `logs`, ...).
 
+pub mod compress;
 pub mod otlp;
 pub mod proto;

@@ -5,12 +5,15 @@
 //! drive validation and JSON stand beside the views they describe.
 
 pub mod common;
+mod decode;
+mod encode;
 pub mod logs;
 pub mod metrics;
 pub mod profiles;
 pub mod trace;
 
 pub use common::{AnyValueView, Attributes, KeyValueView, ResourceView, ScopeView, attribute};
+pub use encode::{Encode, encode, encode_profiles, encode_request};
 pub use logs::{LogRecordView, LogsView};
 pub use metrics::MetricsView;
 pub use profiles::ProfilesView;
