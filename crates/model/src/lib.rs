@@ -6,13 +6,10 @@
 pub mod attributes;
 pub mod histogram;
 pub mod id;
-pub mod id;
-pub mod labels;
 pub mod labels;
 pub mod log;
 pub mod matcher;
 pub mod metric;
-pub mod payload;
 pub mod payload;
 pub mod profile;
 pub mod quote;
