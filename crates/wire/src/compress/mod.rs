@@ -102,7 +102,7 @@ impl Decompressor {
             Compression::Zstd => self.zstd.decompress(input, limit, out),
             Compression::Snappy => snappy_block(&mut self.snappy, input, limit, out),
             Compression::SnappyFramed => stream("snappy", snap::read::FrameDecoder::new(input), limit, out),
-            Compression::Lz4Frame => stream("lz4", lz4_flex::frame::FrameDecoder::new(input), limit, out),
+            Compression::Lz4Frame => lz4_frames(input, limit, out),
             Compression::Lz4Block => lz4_block(input, limit, out),
         };
         if result.is_err() {
@@ -164,6 +164,41 @@ fn lz4_block(input: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Compre
         return Err(CompressError::corrupt(FORMAT, "the length is not the one claimed"));
     }
     Ok(())
+}
+
+/// LZ4 frames. The decoder takes a missing end for an end, so that the framing is checked here first.
+fn lz4_frames(input: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), CompressError> {
+    let mut rest = input;
+    while !rest.is_empty() {
+        rest = after_lz4_frame(rest).ok_or_else(|| CompressError::corrupt("lz4", "unexpected EOF"))?;
+    }
+    stream("lz4", lz4_flex::frame::FrameDecoder::new(input), limit, out)
+}
+
+/// What follows the first frame; `None` if it is cut short. A wrong magic number is left to the decoder to name.
+fn after_lz4_frame(input: &[u8]) -> Option<&[u8]> {
+    const MAGIC: u32 = 0x184d_2204;
+    const SKIPPABLE: u32 = 0x184d_2a50;
+    let (magic, rest) = input.split_first_chunk::<4>()?;
+    match u32::from_le_bytes(*magic) {
+        MAGIC => (),
+        magic if magic & !0xf == SKIPPABLE => {
+            let (len, rest) = rest.split_first_chunk::<4>()?;
+            return rest.get(u32::from_le_bytes(*len) as usize..);
+        }
+        _ => return Some(&[]),
+    }
+    let flags = *rest.first()?;
+    let flag = |bit: u8| usize::from(flags >> bit & 1);
+    // Flags, block size, content size, dictionary id, header checksum.
+    let mut rest = rest.get(3 + 8 * flag(3) + 4 * flag(0)..)?;
+    loop {
+        let (size, block) = rest.split_first_chunk::<4>()?;
+        match u32::from_le_bytes(*size) {
+            0 => return block.get(4 * flag(2)..),
+            size => rest = block.get((size & 0x7fff_ffff) as usize + 4 * flag(4)..)?,
+        }
+    }
 }
 
 /// A framed format: frames are small and bounded, so the reader's own buffers are too.
