@@ -10,21 +10,21 @@ use crate::histogram::{FloatHistogram, Histogram};
 use crate::labels::Labels;
 
 /// A native histogram as it was delivered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum NativeHistogram {
     Integer(Arc<Histogram>),
     Float(Arc<FloatHistogram>),
 }
 
 /// What was measured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum SampleValue {
     Float(f64),
     Histogram(NativeHistogram),
 }
 
 /// One measurement of one series.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Sample {
     pub t_ms: i64,
     /// When the counter began to count; 0: unknown.
