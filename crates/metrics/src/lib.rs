@@ -1,1 +1,19 @@
-//! The metrics store: head, blocks, index.
+//! The metrics store: samples in, series out, exact to the bit.
+//!
+//! Flow: a request body is scanned for label sets and samples ([`ingest`]) -> known series are found by the hash of their label bytes, new ones
+//! checked and numbered ([`series`]) -> the journal makes the body durable -> the head packs the samples ([`head`]) -> a cut writes them as a
+//! block of columns ([`block`]) -> queries read heads and blocks through one snapshot ([`read`]), sorted by labels.
+//!
+//! Invariants: every bit of every value survives; what is refused is refused before the journal, so what the journal holds is applied
+//! whole; a block is a function of its records. Not here: PromQL (`promql`, `eval`), API shapes (`api`), the journal and files (`store`).
+
+pub mod config;
+pub mod query;
+mod store;
+
+pub use config::Config;
+pub use query::{
+    Budget, Cardinality, Columns, FamilyMetadata, Hints, LabelCardinality, Listing, ReadError, Scope,
+    SeriesData, SeriesExemplars, Stats, TimeRange,
+};
+pub use store::{MetricStore, SeriesSet};

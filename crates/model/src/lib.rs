@@ -14,6 +14,7 @@ pub mod payload;
 pub mod profile;
 pub mod quote;
 pub mod regex;
+pub mod sample;
 pub mod signal;
 pub mod span;
 pub mod tenant;

@@ -8,3 +8,4 @@
 pub mod compress;
 pub mod otlp;
 pub mod proto;
+pub mod series_batch;

@@ -27,9 +27,7 @@ const WASTE_MIN: usize = 1 << 20;
 #[derive(Clone, Copy)]
 struct Place {
     start: u32,
-    len: u16,
-    /// Bytes of the label set as strings, for the accounts.
-    text_len: u16,
+    len: u32,
 }
 
 struct Value {
@@ -77,17 +75,13 @@ impl Catalog {
             put_u64(&mut self.arena, u64::from(value));
             self.names.entry(name).or_default().insert(value, id);
         }
-        let place = Place {
-            start: start as u32,
-            len: (self.arena.len() - start) as u16,
-            text_len: text_len.min(usize::from(u16::MAX)) as u16,
-        };
+        let place = Place { start: start as u32, len: (self.arena.len() - start) as u32 };
         if self.places.len() <= id as usize {
             let more = id as usize + 1 - self.places.len();
             if self.places.capacity() - self.places.len() < more {
                 self.places.reserve_exact(more.max(self.places.len() / 4).max(1024));
             }
-            self.places.resize(id as usize + 1, Place { start: NOWHERE, len: 0, text_len: 0 });
+            self.places.resize(id as usize + 1, Place { start: NOWHERE, len: 0 });
         }
         self.places[id as usize] = place;
         self.all.insert(id);
@@ -109,7 +103,7 @@ impl Catalog {
             self.symbols.release(name);
             self.symbols.release(value);
         }
-        self.waste += usize::from(self.places[id as usize].len);
+        self.waste += self.places[id as usize].len as usize;
         self.places[id as usize].start = NOWHERE;
         if self.waste > WASTE_MIN && self.waste > self.arena.len() / 2 {
             self.rewrite();
@@ -121,7 +115,7 @@ impl Catalog {
         for place in self.places.iter_mut().filter(|place| place.start != NOWHERE) {
             let start = arena.len() as u32;
             let from = place.start as usize;
-            arena.extend_from_slice(&self.arena[from..from + usize::from(place.len)]);
+            arena.extend_from_slice(&self.arena[from..from + place.len as usize]);
             place.start = start;
         }
         (self.arena, self.waste) = (arena, 0);
@@ -130,7 +124,7 @@ impl Catalog {
     fn pairs(&self, id: SeriesId) -> impl Iterator<Item = (Symbol, Symbol)> + '_ {
         let bytes = match self.places.get(id as usize) {
             Some(place) if place.start != NOWHERE => {
-                &self.arena[place.start as usize..place.start as usize + usize::from(place.len)]
+                &self.arena[place.start as usize..(place.start + place.len) as usize]
             }
             _ => &[],
         };

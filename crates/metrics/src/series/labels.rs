@@ -6,54 +6,8 @@
 //!   zero byte inside is written as `00 ff`, so keys are compared as plain bytes and are never ambiguous.
 
 use model::Labels;
-use stdx::varint::{put_u64, take_bytes, take_u64};
 
-/// Tag of `TimeSeries.labels`, of `Label.name` and of `Label.value`.
-const LABEL_TAG: u8 = 0x0a;
-const NAME_TAG: u8 = 0x0a;
-const VALUE_TAG: u8 = 0x12;
-
-fn varint_len(value: usize) -> usize {
-    (value.max(1).ilog2() / 7 + 1) as usize
-}
-
-/// Appends one label in wire form.
-pub fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
-    let len = 2 + varint_len(name.len()) + name.len() + varint_len(value.len()) + value.len();
-    out.push(LABEL_TAG);
-    put_u64(out, len as u64);
-    out.push(NAME_TAG);
-    put_u64(out, name.len() as u64);
-    out.extend_from_slice(name.as_bytes());
-    out.push(VALUE_TAG);
-    put_u64(out, value.len() as u64);
-    out.extend_from_slice(value.as_bytes());
-}
-
-/// Reads labels in wire form, in whatever order they are. `None`: not labels, or not UTF-8.
-pub fn parse(mut input: &[u8]) -> Option<Vec<(&str, &str)>> {
-    let mut labels = Vec::with_capacity(16);
-    while let Some((&tag, rest)) = input.split_first() {
-        input = rest;
-        if tag != LABEL_TAG {
-            return None;
-        }
-        labels.push(parse_label(take_bytes(&mut input)?)?);
-    }
-    Some(labels)
-}
-
-fn parse_label(mut input: &[u8]) -> Option<(&str, &str)> {
-    let (mut name, mut value) = ("", "");
-    while !input.is_empty() {
-        match take_u64(&mut input)? {
-            0x0a => name = std::str::from_utf8(take_bytes(&mut input)?).ok()?,
-            0x12 => value = std::str::from_utf8(take_bytes(&mut input)?).ok()?,
-            _ => return None,
-        }
-    }
-    Some((name, value))
-}
+pub use wire::series_batch::{put_label, read_labels as parse};
 
 fn put_key_part(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
@@ -118,20 +72,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn wire_form_is_that_of_remote_write() {
-        let mut out = Vec::new();
-        put_label(&mut out, "a", "bc");
-        assert_eq!(out, [0x0a, 7, 0x0a, 1, b'a', 0x12, 2, b'b', b'c']);
-        put_label(&mut out, "d", "");
-        assert_eq!(parse(&out), Some(vec![("a", "bc"), ("d", "")]));
-        assert_eq!(parse(&out[..out.len() - 1]), None);
-        let long = "x".repeat(300);
-        let mut out = Vec::new();
-        put_label(&mut out, &long, &long);
-        assert_eq!(parse(&out), Some(vec![(long.as_str(), long.as_str())]));
-    }
 
     proptest! {
         #[test]

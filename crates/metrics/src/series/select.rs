@@ -61,16 +61,16 @@ pub fn select<I: Index>(index: &I, matchers: &[Matcher]) -> Result<RoaringBitmap
 fn cost(matcher: &Matcher) -> (bool, u8) {
     let class = match matcher.shape() {
         Shape::Literal(_) => 0,
-        Shape::Set(_) => 1,
-        Shape::Prefix(_) => 2,
-        Shape::Contains(_) => 3,
-        _ => 4,
+        Shape::Literals(_) => 1,
+        Shape::Prefix { .. } => 2,
+        Shape::Contains(_) | Shape::Suffix { .. } | Shape::Any | Shape::NonEmpty => 3,
+        Shape::IgnoreCase(_) | Shape::General { .. } => 4,
     };
     (matcher.matches_empty(), class)
 }
 
 fn narrow<I: Index>(index: &I, matcher: &Matcher, have: RoaringBitmap) -> Result<RoaringBitmap, I::Error> {
-    let looks_at_values = !matches!(matcher.shape(), Shape::Literal(_) | Shape::Set(_));
+    let looks_at_values = !matches!(matcher.shape(), Shape::Literal(_) | Shape::Literals(_));
     if looks_at_values && have.len() * VALUES_PER_CANDIDATE < index.value_count(matcher.name())? as u64 {
         let mut kept = Vec::new();
         for series in have {
@@ -94,12 +94,15 @@ fn accepted<I: Index>(index: &I, matcher: &Matcher, accept: bool) -> Result<Roar
     let mut into = Union::default();
     match matcher.shape() {
         Shape::Literal(value) if positive => return equal_of(index, name, value),
-        Shape::Set(values) if positive => {
+        Shape::Literals(values) if positive => {
             for value in values {
-                into.add_bitmap(&equal_of(index, name, value.as_ref())?);
+                into.add_bitmap(&equal_of(index, name, value)?);
             }
         }
-        Shape::Prefix(prefix) if positive => index.union(name, prefix, &mut |_| true, &mut into)?,
+        Shape::Any if !positive => {}
+        Shape::Prefix { text, .. } | Shape::General { prefix: text } if positive => {
+            index.union(name, text, &mut |value| matcher.matches(value) == accept, &mut into)?;
+        }
         _ if matcher.op() == MatchOp::Equal || matcher.op() == MatchOp::NotEqual => {
             index.union(name, "", &mut |value| (value == matcher.value()) == positive, &mut into)?;
         }
