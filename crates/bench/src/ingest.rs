@@ -9,10 +9,10 @@ use testkit::{Client, process};
 
 use crate::grpc::Channel;
 use crate::load::metrics::{Series, Shape};
-use crate::load::random::Random;
 use crate::load::{Body, logs, traces};
 use crate::report::{print, round};
 use crate::subject::{Peer, Signal, Subject, parse_peer};
+use stdx::random::Random;
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -7,10 +7,9 @@
 pub mod logs;
 pub mod metrics;
 pub mod proto;
-pub mod random;
 pub mod traces;
 
-use random::Random;
+use stdx::random::Random;
 
 /// A request body with the places that change from request to request.
 #[derive(Clone)]

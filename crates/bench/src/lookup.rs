@@ -8,10 +8,10 @@ use serde_json::json;
 use testkit::Client;
 
 use crate::ingest::now_ns;
-use crate::load::random::Random;
 use crate::load::{Body, traces};
 use crate::report::{print, round};
 use crate::subject::{Signal, Subject};
+use stdx::random::Random;
 
 #[derive(clap::Args)]
 pub struct Args {

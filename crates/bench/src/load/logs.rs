@@ -2,7 +2,7 @@
 
 use super::Body;
 use super::proto::{INSTANCES, Message, SERVICES, resource};
-use super::random::Random;
+use stdx::random::Random;
 
 const ROUTES: [&str; 6] = [
     "/api/v1/orders/{id}",

@@ -1,7 +1,7 @@
 //! Prometheus remote write 1 as a Prometheus with many targets sends it: every series once a scrape, 2,000 samples a request, snappy.
 
 use super::proto::Message;
-use super::random::Random;
+use stdx::random::Random;
 
 /// How values move, because it decides what they cost on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,7 +69,7 @@ impl Series {
         }
         for (value, kind) in self.values.iter_mut().zip(&self.kinds) {
             *value = match (self.shape, kind) {
-                (Shape::Random, _) => f64::from_bits(self.random.next() >> 2 | 0x3000_0000_0000_0000),
+                (Shape::Random, _) => f64::from_bits(self.random.draw() >> 2 | 0x3000_0000_0000_0000),
                 (_, 0..=2) => *value,
                 (_, 3..=6) => *value + self.random.below(200) as f64,
                 (_, 7) => *value + self.random.below(1_000_000) as f64 / 1000.0,

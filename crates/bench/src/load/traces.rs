@@ -2,7 +2,7 @@
 
 use super::Body;
 use super::proto::{INSTANCES, Message, SERVICES, resource};
-use super::random::Random;
+use stdx::random::Random;
 
 /// Spans of one trace in one request: this service's part.
 const SPANS_PER_TRACE: u64 = 8;
@@ -120,7 +120,7 @@ fn server(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
     span.attribute(9, "server.address", "shop.example");
     span.attribute(9, "enduser.id", &format!("u-{:05}", random.below(50_000)));
     span.attribute_int(9, "thread.id", random.below(64) as i64);
-    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.draw() as u32));
 }
 
 fn client(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
@@ -145,7 +145,7 @@ fn client(span: &mut Message, route: &str, failed: bool, random: &mut Random) {
     span.attribute_int(9, "http.request.resend_count", random.below(3) as i64);
     span.attribute(9, "code.function.name", "shop.client.Fetch");
     span.attribute_int(9, "thread.id", random.below(64) as i64);
-    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.draw() as u32));
 }
 
 fn database(span: &mut Message, random: &mut Random) {
@@ -163,7 +163,7 @@ fn database(span: &mut Message, random: &mut Random) {
     span.attribute(9, "network.peer.address", &format!("10.97.0.{}", random.below(4)));
     span.attribute(9, "db.client.connection.pool.name", "primary");
     span.attribute_int(9, "thread.id", random.below(64) as i64);
-    span.attribute(9, "request.id", &format!("req-{:08x}", random.next() as u32));
+    span.attribute(9, "request.id", &format!("req-{:08x}", random.draw() as u32));
 }
 
 #[cfg(test)]
