@@ -7,16 +7,20 @@
 pub mod common;
 mod decode;
 mod encode;
+pub mod json;
 pub mod logs;
 pub mod metrics;
 pub mod profiles;
+pub mod response;
 pub mod trace;
 
 pub use common::{AnyValueView, Attributes, KeyValueView, ResourceView, ScopeView, attribute};
 pub use encode::{Encode, encode, encode_profiles, encode_request};
+pub use json::{request_from_json, request_to_json};
 pub use logs::{LogRecordView, LogsView};
 pub use metrics::MetricsView;
 pub use profiles::ProfilesView;
+pub use response::{Code, PartialSuccess, RpcStatus};
 pub use trace::{SpanView, TracesView};
 
 use crate::proto::Message;

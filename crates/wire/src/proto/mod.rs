@@ -8,6 +8,7 @@
 //! Invariants: nothing here allocates in proportion to a length that is only claimed; nesting is bounded by `DEPTH_MAX`.
 //! Not here: what any field means.
 
+pub mod json;
 mod reader;
 pub mod schema;
 mod validate;

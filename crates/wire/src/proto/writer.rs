@@ -164,6 +164,16 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A varint without a tag: an element of a packed field under construction.
+    pub(crate) fn element(&mut self, value: u64) {
+        varint::put_u64(self.out, value);
+    }
+
+    /// Forgets what was written after `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.out.truncate(len);
+    }
+
     /// Bytes that are fields already.
     pub fn raw(&mut self, fields: &[u8]) {
         self.out.extend_from_slice(fields);

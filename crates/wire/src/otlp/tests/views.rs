@@ -1,8 +1,8 @@
 //! Views over hand-written bytes, and hostile bytes.
 
-use super::common::*;
-use super::logs::{self, LogsView};
-use super::trace::{self, TracesView};
+use super::super::common::*;
+use super::super::logs::{self, LogsView};
+use super::super::trace::{self, TracesView};
 use crate::proto::{DEPTH_MAX, Fault, Malformed, Writer, range_within};
 
 fn string_attribute(writer: &mut Writer<'_>, number: u32, key: &str, value: &str) {
