@@ -37,6 +37,21 @@ impl BlockHandle {
         Self { name, level, offsets, summary, len, opener, reader: Mutex::new(None) }
     }
 
+    /// A block in memory, for tests of signals.
+    pub fn in_memory(
+        name: impl Into<String>,
+        level: u8,
+        offsets: Range<u64>,
+        file: crate::engine::NewFile,
+    ) -> Self {
+        let bytes = bytes::Bytes::from(file.bytes);
+        let len = bytes.len() as u64;
+        let open = move |name: &str| {
+            Ok(Arc::new(crate::container::InMemory::new(name, bytes.clone())) as Arc<dyn RangeRead>)
+        };
+        Self::new(name.into(), level, offsets, file.summary, len, Box::new(open))
+    }
+
     /// The open block. Blocking: reads the file's end at the first call. A quarantined block gives an error.
     pub fn reader(&self) -> Result<Arc<BlockReader>, ContainerError> {
         let mut slot = self.reader.lock();

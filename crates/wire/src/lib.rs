@@ -6,8 +6,6 @@
 //! Not here: routing, limits by tenant, status codes of a door (`receivers`, `api`) and what is done with the data (`metrics`, `logs`, ...).
 
 pub mod compress;
-pub mod fuzz;
 pub mod otlp;
 pub mod proto;
-pub mod remote;
 pub mod series_batch;

@@ -7,6 +7,7 @@
 //! encoding u8 (+ 0x80 if rows are missing: bitmap of ceil(rows / 8) bytes follows, lowest bit first)
 //! 0 constant    text, length-prefixed
 //! 1 integers    ints column
+//! 6 few ints    entries | entries as ints column | places, one byte each
 //! 2 hex         width u8 | width * count raw bytes
 //! 3 hex dict    width u8 | entries | width * entries raw bytes | places as ints column
 //! 4 text        lengths as ints column | bytes
@@ -28,7 +29,10 @@ const HEX: u8 = 2;
 const HEX_DICT: u8 = 3;
 const TEXT: u8 = 4;
 const TEXT_DICT: u8 = 5;
+const FEW_INTS: u8 = 6;
 const SPARSE: u8 = 0x80;
+/// So many distinct integers at most are worth a dictionary of one-byte places, which entropy coding then shrinks.
+const FEW_INTS_MAX: usize = 64;
 /// Places of a dictionary fit two bytes.
 const DICT_MAX: usize = 1 << 16;
 
@@ -62,6 +66,23 @@ fn put_hex(out: &mut Vec<u8>, raw: &[u8]) {
     for byte in raw {
         out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
+}
+
+/// The raw bytes of a text that looks like an id: 16, 32, 40 or 64 lowercase hexadecimal digits.
+fn hex_id(text: &[u8]) -> Option<([u8; 32], usize)> {
+    if !matches!(text.len(), 16 | 32 | 40 | 64) {
+        return None;
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut raw = [0; 32];
+    for (byte, pair) in raw.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some((raw, text.len() / 2))
 }
 
 /// The integer whose decimal text is exactly `text`.
@@ -110,6 +131,19 @@ impl ColumnBuilder {
     /// The row that was pushed last.
     pub fn last_row(&self) -> Option<u32> {
         self.rows.last().copied()
+    }
+
+    /// Rows and values, if all values are integers.
+    pub fn ints_mut(&mut self) -> Option<(&[u32], &mut [i64])> {
+        (self.kind == Kind::Ints).then_some((&self.rows, &mut self.ints))
+    }
+
+    /// All raw bytes and how many each value has, if all values are ids of one width.
+    pub fn raw_hex(&self) -> Option<(&[u8], usize)> {
+        match self.kind {
+            Kind::Hex(width) => Some((&self.bytes, usize::from(width))),
+            _ => None,
+        }
     }
 
     pub fn clear(&mut self) {
@@ -167,6 +201,11 @@ impl ColumnBuilder {
         {
             return self.push_int(row, value);
         }
+        if matches!(self.kind, Kind::Empty | Kind::Hex(_))
+            && let Some((raw, len)) = hex_id(text)
+        {
+            return self.push_hex(row, &raw[..len]);
+        }
         self.rows.push(row);
         if self.kind != Kind::Text {
             self.become_text();
@@ -209,10 +248,7 @@ impl ColumnBuilder {
         }
         let (encoding, codec) = match self.kind {
             Kind::Empty => (CONSTANT, Codec::Zstd),
-            Kind::Ints => {
-                put_ints(out, &self.ints);
-                (INTS, Codec::Lz4)
-            }
+            Kind::Ints => self.encode_ints(out),
             Kind::Hex(width) => self.encode_hex(width, out),
             Kind::Text => self.encode_text(out),
         };
@@ -222,6 +258,34 @@ impl ColumnBuilder {
         out[encoding_at] = encoding | if sparse { SPARSE } else { 0 };
         let codec = if sparse && codec == Codec::None { Codec::Zstd } else { codec };
         (encoding, codec).1
+    }
+
+    fn encode_ints(&self, out: &mut Vec<u8>) -> (u8, Codec) {
+        let mut entries: Vec<i64> = Vec::with_capacity(FEW_INTS_MAX);
+        let mut last = (i64::MIN, 0u8);
+        let mut places = Vec::with_capacity(self.ints.len());
+        for value in &self.ints {
+            if places.is_empty() || *value != last.0 {
+                let place = entries.iter().position(|entry| entry == value).unwrap_or(entries.len());
+                if place == FEW_INTS_MAX {
+                    put_ints(out, &self.ints);
+                    return (INTS, Codec::None);
+                }
+                if place == entries.len() {
+                    entries.push(*value);
+                }
+                last = (*value, place as u8);
+            }
+            places.push(last.1);
+        }
+        if entries.len() < 3 {
+            put_ints(out, &self.ints);
+            return (INTS, Codec::None);
+        }
+        put_u64(out, entries.len() as u64);
+        put_ints(out, &entries);
+        out.extend_from_slice(&places);
+        (FEW_INTS, Codec::Zstd)
     }
 
     fn encode_hex(&self, width: u8, out: &mut Vec<u8>) -> (u8, Codec) {
@@ -381,6 +445,22 @@ impl Column {
         }
     }
 
+    /// Row by row, adds `offsets` to the integers: for whoever stored distances.
+    pub fn add_ints(&mut self, offsets: &[i64]) {
+        let Values::Ints(values) = &mut self.values else { return };
+        match &self.places {
+            None => values
+                .iter_mut()
+                .zip(offsets)
+                .for_each(|(value, offset)| *value = value.wrapping_add(*offset)),
+            Some(places) => {
+                for (place, offset) in places.iter().zip(offsets).filter(|(place, _)| **place != u32::MAX) {
+                    values[*place as usize] = values[*place as usize].wrapping_add(*offset);
+                }
+            }
+        }
+    }
+
     /// All text as one piece with the end of every entry, and which entry each value is (`None`: the same numbers).
     /// `None` if the values are not kept as text.
     pub fn as_text(&self) -> Option<(&[u8], &[u32], Option<&[u32]>)> {
@@ -409,6 +489,13 @@ fn take_values(section: &Bytes, input: &mut &[u8], encoding: u8, count: usize) -
     Some(match encoding {
         CONSTANT => Values::Constant(section.slice_ref(take_bytes(input)?)),
         INTS => Values::Ints(take_ints(input, count)?),
+        FEW_INTS => {
+            let entries =
+                usize::try_from(take_u64(input)?).ok().filter(|entries| *entries <= FEW_INTS_MAX)?;
+            let entries = take_ints(input, entries)?;
+            let values = input.get(..count)?.iter().map(|place| entries.get(usize::from(*place)).copied());
+            Values::Ints(values.collect::<Option<Vec<_>>>()?)
+        }
         HEX => {
             let width = take_width(input)?;
             let raw = section.slice_ref(input.get(..width.checked_mul(count)?)?);
@@ -496,7 +583,9 @@ mod tests {
         let texts: Vec<String> = (0..600).map(|i| format!("value {i}")).collect();
         let text = |i: usize| Value::Text(texts[i].as_bytes());
         check(&[(0, text(1)), (1, text(1))], 2, CONSTANT);
-        check(&[(0, Value::Int(5)), (2, Value::Text(b"-17")), (3, Value::Text(b"0"))], 5, INTS);
+        check(&[(0, Value::Int(5)), (2, Value::Text(b"-17"))], 5, INTS);
+        check(&[(0, Value::Int(5)), (2, Value::Text(b"-17")), (3, Value::Text(b"0"))], 5, FEW_INTS);
+        check(&(0..100).map(|i| (i, Value::Int(i64::from(i) * 7))).collect::<Vec<_>>(), 100, INTS);
         check(&[(0, Value::Int(5)), (1, Value::Text(b"007")), (2, Value::Hex(&[1, 255]))], 3, TEXT);
         check(&[(0, Value::Hex(&[1, 2])), (1, Value::Hex(&[0xab, 0xcd]))], 2, HEX);
         let repeated = [[1u8, 2], [3, 4]];
@@ -505,5 +594,7 @@ mod tests {
         check(&(0..1200).map(|i| (i, text(i as usize / 2))).collect::<Vec<_>>(), 1200, TEXT_DICT);
         check(&(0..600).map(|i| (i, text(i as usize % 3))).collect::<Vec<_>>(), 600, TEXT_DICT);
         check(&[(1, Value::Text(b""))], 3, CONSTANT);
+        check(&[(0, Value::Text(b"00ff00ff00ff00ff")), (1, Value::Hex(&[9; 8]))], 2, HEX);
+        check(&[(0, Value::Text(b"00ff00ff00ff00ff")), (1, Value::Text(b"other"))], 2, TEXT_DICT);
     }
 }

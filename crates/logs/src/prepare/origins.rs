@@ -1,0 +1,65 @@
+//! Origins found by the raw bytes that describe them, so that a known resource is never parsed again. Also counts a tenant's active streams.
+//!
+//! Forgotten at every cut: what is here is what came since, which bounds it and makes "active" mean something.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use model::{Labels, TenantId};
+use parking_lot::Mutex;
+
+use crate::origin::Origin;
+
+#[derive(Default)]
+pub(crate) struct Origins {
+    tenants: Mutex<HashMap<TenantId, Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_bytes: HashMap<Box<[u8]>, Arc<Origin>>,
+    streams: HashSet<Arc<Labels>>,
+}
+
+/// Why there is no origin.
+pub(crate) enum NoOrigin {
+    /// One stream too many.
+    TooManyStreams(Arc<Labels>),
+    /// The description is bad or over a limit.
+    Bad(String),
+}
+
+impl Origins {
+    /// The origin that `key` describes. `make` is called for an unknown key only.
+    pub(crate) fn get(
+        &self,
+        tenant: &TenantId,
+        key: &[u8],
+        streams_max: usize,
+        entries_max: usize,
+        make: impl FnOnce() -> Result<Origin, String>,
+    ) -> Result<Arc<Origin>, NoOrigin> {
+        let mut tenants = self.tenants.lock();
+        if let Some(origin) = tenants.get(tenant).and_then(|known| known.by_bytes.get(key)) {
+            return Ok(origin.clone());
+        }
+        let origin = make().map_err(NoOrigin::Bad)?;
+        let known = tenants.entry(tenant.clone()).or_default();
+        if !known.streams.contains(&origin.labels) {
+            if known.streams.len() >= streams_max {
+                return Err(NoOrigin::TooManyStreams(origin.labels));
+            }
+            known.streams.insert(origin.labels.clone());
+        }
+        let origin = Arc::new(origin);
+        if known.by_bytes.len() >= entries_max {
+            known.by_bytes.clear();
+        }
+        known.by_bytes.insert(key.into(), origin.clone());
+        Ok(origin)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.tenants.lock().clear();
+    }
+}
