@@ -1,0 +1,123 @@
+//! One plain function a decoder that takes any bytes and must return: for `cargo xtask fuzz`, which feeds them a corpus and its mutations, and
+//! for the smoke test here. A finding is a panic, an endless loop or memory out of proportion; results do not matter, except where a
+//! function asserts a property of what it accepted.
+
+use model::{Compression, Signal};
+
+use crate::compress::decompress;
+use crate::proto::validate;
+use crate::{loki, otlp, remote};
+
+/// Name and function of every target.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("decompress", decompress_all),
+    ("otlp_logs", otlp_logs),
+    ("otlp_traces", otlp_traces),
+    ("otlp_metrics", otlp_metrics),
+    ("otlp_profiles", otlp_profiles),
+    ("otlp_json", otlp_json),
+    ("otlp_response", otlp_response),
+    ("remote", remote),
+    ("loki", loki),
+];
+
+/// Output that decompression targets may produce.
+const LIMIT: usize = 1 << 20;
+
+/// Every format; output must stay under the cap.
+pub fn decompress_all(data: &[u8]) {
+    for compression in (0..=u8::MAX).map_while(Compression::from_number) {
+        let mut out = Vec::new();
+        let _ = decompress(compression, data, LIMIT, &mut out);
+        assert!(out.len() <= LIMIT, "{compression:?} passed the cap");
+    }
+}
+
+/// What is valid can be read, written as JSON, and read from that to the same items.
+fn otlp_request(signal: Signal, data: &[u8]) {
+    let Ok(count) = validate(otlp::request_schema(signal), data) else { return };
+    let json = otlp::request_to_json(signal, data).expect("valid bytes can be written");
+    // Deep values are valid protobuf but deeper than JSON may be.
+    if let Ok(back) = otlp::request_from_json(signal, &json) {
+        let again = validate(otlp::request_schema(signal), &back).expect("what was read from JSON is valid");
+        assert_eq!(count, again, "items lost on the way through JSON");
+    }
+}
+
+pub fn otlp_logs(data: &[u8]) {
+    otlp_request(Signal::Logs, data);
+    let _: Vec<model::ResourceGroup<model::LogRecord>> = otlp::LogsView::trusted(data).into();
+}
+
+pub fn otlp_traces(data: &[u8]) {
+    otlp_request(Signal::Traces, data);
+    let _: Vec<model::ResourceGroup<model::Span>> = otlp::TracesView::trusted(data).into();
+}
+
+pub fn otlp_metrics(data: &[u8]) {
+    otlp_request(Signal::Metrics, data);
+    let _: Vec<model::ResourceGroup<model::Metric>> = otlp::MetricsView::trusted(data).into();
+}
+
+pub fn otlp_profiles(data: &[u8]) {
+    otlp_request(Signal::Profiles, data);
+    let _: model::profile::Profiles = otlp::ProfilesView::trusted(data).into();
+}
+
+pub fn otlp_json(data: &[u8]) {
+    for signal in Signal::ALL {
+        if let Ok(bytes) = otlp::request_from_json(signal, data) {
+            validate(otlp::request_schema(signal), &bytes).expect("what was read from JSON is valid");
+        }
+    }
+}
+
+pub fn otlp_response(data: &[u8]) {
+    let _ = (otlp::PartialSuccess::from_proto(data), otlp::RpcStatus::from_proto(data));
+    let _ = (otlp::PartialSuccess::from_json(Signal::Logs, data), otlp::RpcStatus::from_json(data));
+}
+
+/// Remote write 1 and 2, remote read both ways, XOR chunks.
+pub fn remote(data: &[u8]) {
+    for series in remote::WriteRequest::trusted(data).timeseries {
+        let _ = (series.labels.count(), series.samples.count(), series.exemplars.count());
+        series.histograms.iter().for_each(|histogram| drop(histogram.to_model()));
+    }
+    let _ = remote::WriteRequest::new(data);
+    let request = remote::Request::trusted(data);
+    for series in request.timeseries() {
+        let _ = request.labels(series.labels_refs).count();
+        series.histograms.iter().for_each(|histogram| drop(histogram.to_model()));
+    }
+    let _ = remote::Request::new(data);
+    if let Ok(read) = remote::read::ReadRequest::new(data) {
+        let _ = (read.wants_chunks(), read.queries.iter().map(|query| query.matchers.count()).sum::<usize>());
+    }
+    let _ = remote::read::ReadResponse::new(data);
+    let mut stream = data;
+    while let Ok(Some(frame)) = remote::read::take_frame(&mut stream) {
+        let _ = frame.chunked_series.iter().map(|series| series.chunks.count()).sum::<usize>();
+    }
+    if let Some(reader) = remote::xor::XorReader::new(data) {
+        let _ = reader.count();
+    }
+}
+
+/// Loki pushes in both forms, and label strings.
+pub fn loki(data: &[u8]) {
+    for stream in loki::PushRequest::trusted(data).streams {
+        for entry in stream.entries {
+            let _ = (entry.timestamp_ns(), entry.line(), entry.structured_metadata.count());
+        }
+    }
+    let _ = loki::PushRequest::new(data);
+    if let Ok(body) = loki::push_from_json(data) {
+        loki::validate_push(&body).expect("what was read from JSON is valid");
+    }
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(labels) = loki::parse_labels(text)
+    {
+        let again = loki::parse_labels(&loki::print_labels(labels.iter()));
+        assert_eq!(again.as_ref(), Ok(&labels), "printed labels read differently");
+    }
+}
