@@ -10,4 +10,5 @@ pub mod fuzz;
 pub mod loki;
 pub mod otlp;
 pub mod proto;
+pub mod remote;
 pub mod series_batch;
