@@ -7,6 +7,7 @@ pub mod block;
 pub mod column;
 pub mod container;
 pub mod engine;
+pub mod journal;
 pub mod lane;
 
 pub use block::BlockHandle;
