@@ -4,11 +4,14 @@
 //! It knows no signal's schema and no wire format.
 
 pub mod block;
+pub mod catalog;
 pub mod column;
 pub mod container;
 pub mod engine;
+mod file;
 pub mod journal;
 pub mod lane;
+pub mod object;
 
 pub use block::BlockHandle;
 pub use container::{BlockReader, BlockWriter, Codec, ContainerError, RangeRead, SectionKey};

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ports::{Disk, DiskFile, Open};
 
+use crate::file::read_full;
+
 use super::format::{HeaderRead, SegmentHeader, VERSION};
 
 const SUFFIX: &str = ".seg";
@@ -72,18 +74,6 @@ pub(crate) fn read_whole(disk: &dyn Disk, path: &Path) -> io::Result<Bytes> {
     let read = read_full(&*file, &mut bytes, 0)?;
     bytes.truncate(read);
     Ok(bytes.into())
-}
-
-/// Reads until `into` is full or the file ends.
-pub(crate) fn read_full(file: &dyn DiskFile, into: &mut [u8], position: u64) -> io::Result<usize> {
-    let mut done = 0;
-    while done < into.len() {
-        match file.read_at(&mut into[done..], position + done as u64)? {
-            0 => break,
-            read => done += read,
-        }
-    }
-    Ok(done)
 }
 
 /// Makes a segment that is complete and durable the moment it has its name.
