@@ -15,6 +15,8 @@ use bytes::Bytes;
 use model::{Signal, TenantId};
 use stdx::varint::{put_bytes, put_u64, take_bytes, take_u64};
 
+use crate::cache::{CacheKey, SectionCache};
+
 pub const VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"ORIELBLK";
 const TRAILER_LEN: usize = 40;
@@ -163,9 +165,17 @@ pub struct BlockReader {
     tenants: Vec<TenantId>,
     sections: HashMap<SectionKey, Section>,
     order: Vec<SectionKey>,
+    /// Unpacked sections in memory, and our name there.
+    cache: Option<(Arc<SectionCache>, u64)>,
 }
 
 impl BlockReader {
+    /// As [`open`](Self::open), keeping unpacked sections in `cache`.
+    pub fn open_cached(source: Arc<dyn RangeRead>, cache: Arc<SectionCache>) -> Result<Self, ContainerError> {
+        let reader = cache.name_reader();
+        Ok(Self { cache: Some((cache, reader)), ..Self::open(source)? })
+    }
+
     pub fn open(source: Arc<dyn RangeRead>) -> Result<Self, ContainerError> {
         let name = source.name().to_owned();
         let corrupt =
@@ -204,7 +214,7 @@ impl BlockReader {
         }
         let (tenants, order, sections) =
             parse_table(&table, position).ok_or_else(|| corrupt("table does not parse"))?;
-        Ok(Self { source, signal, tenants, sections, order })
+        Ok(Self { source, signal, tenants, sections, order, cache: None })
     }
 
     pub fn signal(&self) -> Signal {
@@ -249,6 +259,23 @@ impl BlockReader {
 
     /// Reads, checks and unpacks a section. `None` if the file has no such section.
     pub fn section(&self, key: SectionKey) -> Result<Option<Bytes>, ContainerError> {
+        if !self.sections.contains_key(&key) {
+            return Ok(None);
+        }
+        let Some((cache, reader)) = &self.cache else { return self.section_uncached(key) };
+        let name = CacheKey { reader: *reader, section: key };
+        if let Some(plain) = cache.get(name) {
+            return Ok(Some(plain));
+        }
+        let plain = self.section_uncached(key)?;
+        if let Some(plain) = &plain {
+            cache.put(name, plain);
+        }
+        Ok(plain)
+    }
+
+    /// As [`section`](Self::section), from where the bytes are: for reading once (merging, scrubbing).
+    pub fn section_uncached(&self, key: SectionKey) -> Result<Option<Bytes>, ContainerError> {
         let Some(section) = self.sections.get(&key) else { return Ok(None) };
         let stored = self
             .source

@@ -31,6 +31,7 @@ pub use commit::Fatal;
 use commit::{Committer, Shared};
 pub use format::Packing;
 use format::{Previous, SEGMENT_HEADER_LEN};
+pub(crate) use format::{peek, unpack};
 use metrics::JournalMetrics;
 use scan::{Known, scan};
 use segment::Segment;
@@ -183,6 +184,45 @@ impl SegmentJournal {
         }
     }
 
+    /// As `read`, leaving the unpacking to the caller's threads. Records have passed their checksum.
+    pub(crate) fn read_packed(
+        &self,
+        from: u64,
+        each: &mut dyn FnMut(u64, Bytes) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let segments = self.segments.lock().clone();
+        let mut expected: Option<u64> = None;
+        for (index, segment) in segments.iter().enumerate() {
+            let following = segments.get(index + 1);
+            if following.is_some_and(|following| following.first <= from) {
+                continue;
+            }
+            let end = following
+                .and_then(|following| following.header?.previous)
+                .filter(|previous| previous.first == segment.first)
+                .map(|previous| (previous.end, previous.next));
+            let known = Known { first: segment.first, nonce: segment.header.map(|header| header.nonce), end };
+            let bytes = segment::read_whole(&*self.disk, &segment.path(&self.dir))?;
+            let scanned = scan(&bytes, known, from, each)?;
+            let mut damage = missing_before(segment, expected);
+            expected = Some(scanned.next);
+            damage.extend(scanned.damage);
+            damage.retain(|damage| damage.offsets.end > from);
+            if !damage.is_empty() {
+                self.report(segment, damage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to what is known to be lost.
+    pub(crate) fn note(&self, damage: Damage) {
+        tracing::error!(journal = %self.dir.display(), offsets = ?damage.offsets, reason = damage.reason, "records are lost");
+        self.shared.metrics.corruptions.inc();
+        self.shared.metrics.damaged_records.add(damage.offsets.end - damage.offsets.start);
+        self.damage.lock().push(damage);
+    }
+
     fn report(&self, segment: &Segment, damage: Vec<Damage>) -> io::Result<()> {
         for Damage { offsets, reason } in &damage {
             tracing::error!(
@@ -233,38 +273,13 @@ impl Journal for SegmentJournal {
     }
 
     fn read(&self, from: u64, each: &mut dyn FnMut(u64, Record) -> io::Result<()>) -> io::Result<()> {
-        let segments = self.segments.lock().clone();
-        let mut unreadable = Vec::new();
-        let mut expected: Option<u64> = None;
-        for (index, segment) in segments.iter().enumerate() {
-            let following = segments.get(index + 1);
-            if following.is_some_and(|following| following.first <= from) {
-                continue;
+        self.read_packed(from, &mut |offset, packed| match unpack(packed) {
+            Ok(record) => each(offset, record),
+            Err(reason) => {
+                self.note(Damage { offsets: offset..offset + 1, reason });
+                Ok(())
             }
-            let end = following
-                .and_then(|following| following.header?.previous)
-                .filter(|previous| previous.first == segment.first)
-                .map(|previous| (previous.end, previous.next));
-            let known = Known { first: segment.first, nonce: segment.header.map(|header| header.nonce), end };
-            let bytes = segment::read_whole(&*self.disk, &segment.path(&self.dir))?;
-            let mut deliver = |offset: u64, record: Bytes| match format::unpack(record) {
-                Ok(record) => each(offset, record),
-                Err(reason) => {
-                    unreadable.push(Damage { offsets: offset..offset + 1, reason });
-                    Ok(())
-                }
-            };
-            let scanned = scan(&bytes, known, from, &mut deliver)?;
-            let mut damage = missing_before(segment, expected);
-            expected = Some(scanned.next);
-            damage.extend(scanned.damage);
-            damage.append(&mut unreadable);
-            damage.retain(|damage| damage.offsets.end > from);
-            if !damage.is_empty() {
-                self.report(segment, damage)?;
-            }
-        }
-        Ok(())
+        })
     }
 
     fn first(&self) -> u64 {

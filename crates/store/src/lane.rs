@@ -1,86 +1,57 @@
 //! A lane carries the records of one signal and partition: journal -> head -> block files -> snapshot.
 //!
-//! Appending takes a place in the journal and a generation under one short lock, applies the record to the generation's head while the
-//! group commit runs, and returns when the record is durable. A snapshot is one pointer read: every record is in exactly one of its heads
-//! or files.
+//! ```text
+//! append: pack -> [order lock: place in the journal + generation] -> apply to the head, while the group commit runs -> durable
+//! cut:    sealed generation -> build -> put file -> commit (file and next_offset together) -> swap the snapshot -> trim the journal
+//! ```
+//!
+//! Invariants: a record belongs to exactly one generation, decided in the order of offsets; a snapshot is one pointer read in which every
+//! record is in exactly one head or file; what the journal has acknowledged leaves it only after two commits have covered it.
+//! What a record means is the engine's business; merging and retention are in `maintain`, reading everything again in `scrub`.
 
-use std::path::PathBuf;
+mod bell;
+mod config;
+mod cut;
+mod error;
+mod generation;
+mod maintain;
+mod metrics;
+mod open;
+mod plan;
+mod publish;
+mod scrub;
+mod status;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use parking_lot::Mutex;
-use ports::sim::MemoryJournal;
-use ports::{Clock, Disk, Journal, Record, Rng, Store};
+use ports::{Damage, Journal, Pending, Record};
+use tokio::sync::watch;
 
 use crate::block::BlockHandle;
-use crate::container::{ContainerError, InMemory, RangeRead};
 use crate::engine::SignalEngine;
+use crate::journal::SegmentJournal;
 
-/// The world a lane lives in; cheap to clone and shared by all lanes of a process.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Deps {
-    pub disk: Arc<dyn Disk>,
-    pub clock: Arc<dyn Clock>,
-    pub rng: Arc<dyn Rng>,
-    pub store: Arc<dyn Store>,
-}
+use bell::Bell;
+pub use config::{Deps, LaneConfig};
+use cut::Progress;
+pub use error::{AppendError, StoreError};
+pub(crate) use generation::CutRule;
+use generation::{Generation, Sealed};
+use metrics::LaneMetrics;
+use publish::Published;
+pub use scrub::ScrubReport;
+use scrub::Scrubber;
+pub use status::LaneStatus;
 
-impl Deps {
-    pub fn new(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, store: Arc<dyn Store>) -> Self {
-        Self { disk, clock, rng, store }
-    }
-}
-
-/// Bounds and rhythms of a lane.
-#[derive(Clone, Debug)]
-pub struct LaneConfig {
-    /// Where journals live: `{data}/journal/{signal}/{partition}`.
-    pub data: PathBuf,
-    pub partition: u32,
-    /// A generation ends when its records' payloads come to this many bytes (decompressed).
-    pub cut_bytes: u64,
-    /// A generation also ends when a record's time of receipt enters the next multiple of this.
-    pub cut_interval: Duration,
-}
-
-impl LaneConfig {
-    pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self {
-            data: data.into(),
-            partition: 0,
-            cut_bytes: 128 << 20,
-            cut_interval: Duration::from_secs(3600),
-        }
-    }
-}
-
-/// By what the caller would do: wait for an operator, or give up.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("{what}: {source}")]
-    Io { what: String, source: std::io::Error },
-    #[error(transparent)]
-    Block(#[from] ContainerError),
-    #[error("object store: {0}")]
-    Object(#[from] ports::StoreError),
-}
-
-/// Why a record was not taken. It is not durable and may be sent again.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// A bound is reached (queue, memory, waiting cuts): try again after `retry_after`. 503 or 429.
-    #[error("{reason}")]
-    Full { reason: String, retry_after: Duration },
-    /// The disk is full or read-only, or writing failed: an operator is needed. 503.
-    #[error("{reason}")]
-    Unavailable { reason: String },
-    /// The lane is shutting down. 503.
-    #[error("{signal} store is shutting down", signal = .0)]
-    Closed(model::Signal),
-}
+/// What a client that met a bound is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The heads are weighed each time this many bytes of payload came in.
+const WEIGH_EVERY_BYTES: u64 = 1 << 20;
 
 /// What a query sees: one consistent moment. Cheap to take; hold it for the length of the query.
 pub struct Snapshot<E: SignalEngine> {
@@ -88,98 +59,235 @@ pub struct Snapshot<E: SignalEngine> {
     pub heads: Vec<Arc<E::Head>>,
     /// Live files, oldest offsets first.
     pub files: Vec<Arc<BlockHandle>>,
+    /// Acknowledged records that corruption has cost: an answer that might have needed them is not whole.
+    pub damage: Arc<[Damage]>,
 }
 
-impl<E: SignalEngine> Clone for Snapshot<E> {
-    fn clone(&self) -> Self {
-        Self { heads: self.heads.clone(), files: self.files.clone() }
-    }
+/// What the snapshot pointer points to.
+struct View<E: SignalEngine> {
+    /// Oldest first; the last one is open.
+    generations: Vec<Arc<Generation<E>>>,
+    files: Vec<Arc<BlockHandle>>,
+    damage: Arc<[Damage]>,
 }
 
 /// One signal and partition.
 pub struct Lane<E: SignalEngine> {
     engine: E,
-    journal: MemoryJournal,
+    deps: Deps,
+    config: LaneConfig,
+    journal: SegmentJournal,
     order: Mutex<Order<E>>,
-    snapshot: ArcSwap<Snapshot<E>>,
+    view: ArcSwap<View<E>>,
+    published: Mutex<Published>,
+    /// Held while a cut is made.
+    cutting: Mutex<()>,
+    scrubber: Mutex<Scrubber>,
+    /// Bytes of all heads when they were last weighed.
+    head_bytes: AtomicUsize,
+    /// Somebody else owns the catalog: nothing may be written any more.
+    fenced: AtomicBool,
+    progress: watch::Sender<Progress>,
+    cut_bell: Arc<Bell>,
+    maintain_bell: Arc<Bell>,
+    metrics: LaneMetrics,
 }
 
+/// What decides, in the order of offsets, which generation a record belongs to.
 struct Order<E: SignalEngine> {
-    head: Arc<E::Head>,
-    first: u64,
+    open: Arc<Generation<E>>,
+    rule: CutRule,
+    /// Generations sealed and not yet published.
+    waiting: usize,
+    weighed_at_bytes: u64,
     closed: bool,
 }
 
 impl<E: SignalEngine> Lane<E> {
-    /// Opens the lane and brings back into a head whatever the journal holds beyond the published files. Blocking.
-    pub fn open(engine: E, _deps: Deps, _config: LaneConfig) -> Result<Arc<Self>, StoreError> {
-        let head = Arc::new(engine.new_head());
-        let snapshot = Snapshot { heads: vec![head.clone()], files: Vec::new() };
-        Ok(Arc::new(Self {
-            engine,
-            journal: MemoryJournal::default(),
-            order: Mutex::new(Order { head, first: 0, closed: false }),
-            snapshot: ArcSwap::from_pointee(snapshot),
-        }))
+    /// Opens the lane and brings back into heads whatever the journal holds beyond the published files. Blocking.
+    pub fn open(engine: E, deps: Deps, config: LaneConfig) -> Result<Arc<Self>, StoreError> {
+        open::open(engine, deps, config)
     }
 
     pub fn engine(&self) -> &E {
         &self.engine
     }
 
-    /// Returns the record's offset once it is durable. It is queryable from the head before that.
-    pub async fn append(&self, record: Record, prepared: E::Prepared) -> Result<u64, AppendError> {
-        let (head, pending) = {
-            let order = self.order.lock();
-            if order.closed {
-                return Err(AppendError::Closed(E::SIGNAL));
-            }
-            let pending = self
-                .journal
-                .pack(&record)
-                .and_then(|packed| self.journal.enqueue(packed))
-                .map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
-            (order.head.clone(), pending)
-        };
-        self.engine.apply(&head, pending.offset, prepared);
-        pending.durable.await.map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
-        Ok(pending.offset)
+    pub fn config(&self) -> &LaneConfig {
+        &self.config
     }
 
+    /// Returns the record's offset once it is durable. It is queryable from the head before that.
+    pub async fn append(&self, record: Record, prepared: E::Prepared) -> Result<u64, AppendError> {
+        let pending = self.begin(record, prepared)?;
+        let offset = pending.offset;
+        pending.durable.await.map_err(|error| AppendError::Unavailable { reason: error.to_string() })?;
+        Ok(offset)
+    }
+
+    /// The part of `append` that does not wait: the record has its place and is in the head; `durable` says when it is safe.
+    pub fn begin(&self, record: Record, prepared: E::Prepared) -> Result<Pending, AppendError> {
+        let packed = self.journal.pack(&record).map_err(refused)?;
+        let (generation, pending, weigh) = {
+            let mut order = self.order.lock();
+            self.admit(&order)?;
+            if order.rule.ends_before(record.received_at_ms) {
+                self.seal(&mut order, self.journal.next());
+            }
+            let pending = self.journal.enqueue(packed).map_err(refused)?;
+            let generation = order.open.clone();
+            generation.enter();
+            if order.rule.take(record.received_at_ms, record.plain_len) {
+                self.seal(&mut order, pending.offset + 1);
+            }
+            (generation, pending, order.time_to_weigh())
+        };
+        self.engine.apply(&generation.head, pending.offset, prepared);
+        if generation.leave() {
+            self.cut_bell.ring();
+        }
+        if weigh {
+            self.weigh();
+        }
+        Ok(pending)
+    }
+
+    fn admit(&self, order: &Order<E>) -> Result<(), AppendError> {
+        if order.closed {
+            return Err(AppendError::Closed(E::SIGNAL));
+        }
+        if self.fenced.load(Ordering::Acquire) {
+            let reason = format!("another process has taken over the {} catalog", E::SIGNAL);
+            return Err(AppendError::Unavailable { reason });
+        }
+        let head_bytes = self.head_bytes.load(Ordering::Relaxed);
+        let reason = if order.waiting >= self.config.heads_max {
+            format!("{} {} heads wait to be written to files", order.waiting, E::SIGNAL)
+        } else if order.waiting > 0 && head_bytes > self.config.head_bytes_max {
+            format!("{} heads take {head_bytes} bytes of memory", E::SIGNAL)
+        } else {
+            return Ok(());
+        };
+        self.metrics.refused.inc();
+        Err(AppendError::Full { reason, retry_after: RETRY_AFTER })
+    }
+
+    /// Ends the open generation at `end` and starts the next.
+    fn seal(&self, order: &mut Order<E>, end: u64) {
+        let window_ms = order.rule.restart();
+        order.weighed_at_bytes = 0;
+        order.waiting += 1;
+        order.open.seal(Sealed { end, window_ms });
+        order.open = Arc::new(Generation::new(self.engine.new_head(), end));
+        let open = order.open.clone();
+        self.view.rcu(|view| {
+            let generations = view.generations.iter().chain([&open]).cloned().collect();
+            View { generations, files: view.files.clone(), damage: view.damage.clone() }
+        });
+        self.metrics.waiting.set(order.waiting as i64);
+        self.cut_bell.ring();
+    }
+
+    /// Ends the open generation if there is anything in it. Returns the offset up to which cuts must come.
+    fn seal_now(&self) -> u64 {
+        let mut order = self.order.lock();
+        let next = self.journal.next();
+        if !order.rule.is_empty() {
+            self.seal(&mut order, next);
+        }
+        next
+    }
+
+    /// Looks at what the heads take. A head that outgrows its memory is cut before its time.
+    fn weigh(&self) {
+        let view = self.view.load();
+        let total =
+            view.generations.iter().map(|generation| self.engine.head_bytes(&generation.head)).sum::<usize>();
+        self.head_bytes.store(total, Ordering::Relaxed);
+        self.metrics.head_bytes.set(total as i64);
+        if total > self.config.head_bytes_max && view.generations.len() == 1 {
+            self.metrics.early_cuts.inc();
+            self.seal_now();
+        }
+    }
+
+    /// One consistent moment: no record in both a head and a file, or in neither.
     pub fn snapshot(&self) -> Snapshot<E> {
-        Snapshot::clone(&self.snapshot.load())
+        let view = self.view.load();
+        Snapshot {
+            heads: view.generations.iter().map(|generation| generation.head.clone()).collect(),
+            files: view.files.clone(),
+            damage: view.damage.clone(),
+        }
     }
 
     /// Cuts what is in the head now and returns when it is published as files.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let mut order = self.order.lock();
-        let offsets = order.first..self.journal.next();
-        let built = self.engine.build(&order.head, offsets.clone())?;
-        let mut files = self.snapshot.load().files.clone();
-        for (ordinal, file) in built.into_iter().enumerate() {
-            let name = format!("{}-{ordinal}.blk", offsets.start);
-            let bytes = Bytes::from(file.bytes);
-            let len = bytes.len() as u64;
-            let open =
-                move |name: &str| Ok(Arc::new(InMemory::new(name, bytes.clone())) as Arc<dyn RangeRead>);
-            files.push(Arc::new(BlockHandle::new(
-                name,
-                0,
-                offsets.clone(),
-                file.summary,
-                len,
-                Box::new(open),
-            )));
+        let mut progress = self.progress.subscribe();
+        let failures = progress.borrow_and_update().failures;
+        let end = self.seal_now();
+        if !self.config.spawn || self.cut_bell.stopped() {
+            return self.cut_now();
         }
-        order.head = Arc::new(self.engine.new_head());
-        order.first = offsets.end;
-        self.snapshot.store(Arc::new(Snapshot { heads: vec![order.head.clone()], files }));
-        Ok(())
+        self.cut_bell.ring();
+        let done = progress
+            .wait_for(|progress| progress.next_offset >= end || progress.failures > failures)
+            .await
+            .map(|progress| (progress.next_offset >= end, progress.error.clone()));
+        match done {
+            Ok((true, _)) => Ok(()),
+            Ok((false, reason)) => Err(StoreError::Cut { signal: E::SIGNAL, reason }),
+            Err(_) => Err(StoreError::Cut { signal: E::SIGNAL, reason: "the lane is gone".to_owned() }),
+        }
     }
 
     /// Refuses new records, waits for those under way to be durable, and stops the lane's threads. Nothing is cut: reopening replays.
-    pub async fn close(&self) -> Result<(), StoreError> {
+    pub async fn close(self: &Arc<Self>) -> Result<(), StoreError> {
         self.order.lock().closed = true;
+        self.cut_bell.stop();
+        self.maintain_bell.stop();
+        let (done, closed) = tokio::sync::oneshot::channel();
+        let lane = self.clone();
+        let spawned = ports::thread::spawn("close", ports::thread::Priority::Normal, move || {
+            lane.journal.close();
+            let _ = done.send(());
+        });
+        spawned.map_err(|source| StoreError::Io { what: "starting a thread".to_owned(), source })?;
+        // An error means that the thread has panicked: the journal's own thread is gone as well then.
+        let _ = closed.await;
         Ok(())
     }
+
+    /// Makes durable what is queued, for a lane without threads.
+    pub fn commit_now(&self) {
+        self.journal.commit_now();
+    }
 }
+
+impl<E: SignalEngine> Order<E> {
+    fn time_to_weigh(&mut self) -> bool {
+        let due = self.rule.bytes() >= self.weighed_at_bytes + WEIGH_EVERY_BYTES;
+        if due {
+            self.weighed_at_bytes = self.rule.bytes();
+        }
+        due
+    }
+}
+
+impl<E: SignalEngine> Drop for Lane<E> {
+    fn drop(&mut self) {
+        self.cut_bell.stop();
+        self.maintain_bell.stop();
+    }
+}
+
+fn refused(error: std::io::Error) -> AppendError {
+    let reason = error.to_string();
+    match error.kind() {
+        ErrorKind::WouldBlock => AppendError::Full { reason, retry_after: RETRY_AFTER },
+        _ => AppendError::Unavailable { reason },
+    }
+}
+
+#[cfg(test)]
+mod tests;

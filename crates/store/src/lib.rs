@@ -4,6 +4,7 @@
 //! It knows no signal's schema and no wire format.
 
 pub mod block;
+pub mod cache;
 pub mod catalog;
 pub mod column;
 pub mod container;
@@ -16,4 +17,4 @@ pub mod object;
 pub use block::BlockHandle;
 pub use container::{BlockReader, BlockWriter, Codec, ContainerError, RangeRead, SectionKey};
 pub use engine::{FileSummary, Keep, NewFile, SignalEngine};
-pub use lane::{AppendError, Deps, Lane, LaneConfig, Snapshot, StoreError};
+pub use lane::{AppendError, Deps, Lane, LaneConfig, LaneStatus, ScrubReport, Snapshot, StoreError};

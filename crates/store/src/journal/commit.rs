@@ -290,7 +290,8 @@ impl Committer {
         let needed = (FRAME_HEADER_LEN + len).next_multiple_of(8) as u64;
         // A mark must fit behind every frame.
         let mark_len = FRAME_HEADER_LEN as u64;
-        if !self.active.as_ref().is_some_and(|active| active.position + needed + mark_len <= active.len) {
+        let fits = |active: &Active| active.position + needed + mark_len <= active.len;
+        if !self.active.as_ref().is_some_and(fits) {
             self.roll(needed + mark_len)?;
         }
         let Some(active) = &mut self.active else {

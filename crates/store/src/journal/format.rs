@@ -230,6 +230,11 @@ pub(crate) fn take_record(input: &mut Bytes) -> Result<Bytes, Option<Bytes>> {
     Ok(record)
 }
 
+/// When a checked record came in, and its payload's plain length: all that the cut rule asks.
+pub(crate) fn peek(record: &[u8]) -> (i64, u32) {
+    (u64_at(record, 12) as i64, u32_at(record, 20))
+}
+
 /// The record behind checked bytes. An error means a record that this build does not understand.
 pub(crate) fn unpack(mut bytes: Bytes) -> Result<Record, String> {
     if bytes.len() < RECORD_HEADER_LEN {

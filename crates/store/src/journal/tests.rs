@@ -308,7 +308,7 @@ fn packing_round_trips_and_shrinks() {
             let packed = format::pack(&record, packing).unwrap().0;
             let shrinks = packing != Packing::AsIs && compression == Compression::None;
             assert_eq!(packed.len() < record.payload.len(), shrinks);
-            assert_eq!(format::unpack(packed).unwrap(), record);
+            assert_eq!(unpack(packed).unwrap(), record);
         }
     }
 }
@@ -316,13 +316,13 @@ fn packing_round_trips_and_shrinks() {
 proptest::proptest! {
     #[test]
     fn hostile_bytes_never_panic(bytes: Vec<u8>, place in 0usize..3000, flip: u8) {
-        let _ = format::unpack(Bytes::from(bytes.clone()));
+        let _ = unpack(Bytes::from(bytes.clone()));
         let _ = format::SegmentHeader::decode(&bytes);
         let _ = format::take_record(&mut Bytes::from(bytes.clone()));
         let mut packed = format::pack(&record(39), Packing::Lz4).unwrap().0.to_vec();
         let place = place % packed.len();
         packed[place] ^= flip;
-        let _ = format::unpack(packed.into());
+        let _ = unpack(packed.into());
         let known = Known { first: 0, nonce: None, end: None };
         let _ = scan(&Bytes::from(bytes), known, 0, &mut |_, _| Ok(()));
     }

@@ -1,0 +1,4 @@
+//! The spine end to end on a simulated disk, with an engine small enough to see through.
+
+mod basic;
+mod engine;
