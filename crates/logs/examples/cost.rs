@@ -189,7 +189,7 @@ fn main() {
     let files: Vec<Arc<BlockHandle>> =
         merged.into_iter().map(|file| Arc::new(BlockHandle::in_memory("merged", 1, 0..1, file))).collect();
     sections(&files, records);
-    let snapshot = Snapshot::<LogEngine> { heads: Vec::new(), files };
+    let snapshot = Snapshot::<LogEngine> { heads: Vec::new(), files, damage: Arc::from([]) };
     scans(&snapshot, &tenant, records);
 }
 

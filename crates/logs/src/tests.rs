@@ -202,7 +202,7 @@ impl World {
     }
 
     fn snapshot(&self) -> Snapshot<LogEngine> {
-        Snapshot { heads: vec![self.head.clone()], files: self.files.clone() }
+        Snapshot { heads: vec![self.head.clone()], files: self.files.clone(), damage: Arc::from([]) }
     }
 
     fn plan(&self, query: &StreamQuery) -> Plan {
