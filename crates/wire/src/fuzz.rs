@@ -6,7 +6,7 @@ use model::{Compression, Signal};
 
 use crate::compress::decompress;
 use crate::proto::validate;
-use crate::{loki, otlp, remote};
+use crate::{loki, otlp, pprof, remote};
 
 /// Name and function of every target.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("otlp_response", otlp_response),
     ("remote", remote),
     ("loki", loki),
+    ("pprof", pprof),
 ];
 
 /// Output that decompression targets may produce.
@@ -119,5 +120,24 @@ pub fn loki(data: &[u8]) {
     {
         let again = loki::parse_labels(&loki::print_labels(labels.iter()));
         assert_eq!(again.as_ref(), Ok(&labels), "printed labels read differently");
+    }
+}
+
+/// Profiles, merged with themselves, and folded text.
+pub fn pprof(data: &[u8]) {
+    if let Ok(profile) = pprof::Profile::decode(data) {
+        let again = pprof::Profile::decode(&profile.encode());
+        assert_eq!(again.as_ref(), Ok(&profile), "an encoded profile reads differently");
+        let mut merger = pprof::Merger::default();
+        merger.add(&profile);
+        merger.add(&profile);
+        pprof::Profile::decode(&merger.finish().encode()).expect("a merged profile is valid");
+        let _ = pprof::write_folded(&profile, 0);
+    }
+    let _ = pprof::read_body(data, LIMIT);
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(profile) = pprof::parse_folded(text, "samples", "count")
+    {
+        pprof::Profile::decode(&profile.encode()).expect("a folded profile is valid");
     }
 }

@@ -9,6 +9,7 @@ pub mod compress;
 pub mod fuzz;
 pub mod loki;
 pub mod otlp;
+pub mod pprof;
 pub mod proto;
 pub mod remote;
 pub mod series_batch;
