@@ -72,7 +72,7 @@ impl JournalConfig {
             signal,
             partition,
             durability: Durability::Fsync,
-            packing: Packing::Lz4,
+            packing: Packing::Zstd,
             segment_bytes: 32 << 20,
             queue_bytes: 64 << 20,
             queue_records: 64 << 10,
@@ -98,6 +98,7 @@ pub struct SegmentJournal {
     /// Copies of segments in which corruption was found.
     quarantine: PathBuf,
     config: JournalConfig,
+    packer: format::Packer,
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
     segments: Arc<Mutex<Vec<Segment>>>,
@@ -151,6 +152,7 @@ impl SegmentJournal {
         let journal = Self {
             dir: dir.to_owned(),
             quarantine: quarantine.to_owned(),
+            packer: format::Packer::new(config.packing),
             config,
             disk: deps.disk,
             shared,
@@ -265,7 +267,7 @@ fn find_end(disk: &dyn Disk, dir: &Path, segments: &mut Vec<Segment>) -> io::Res
 
 impl Journal for SegmentJournal {
     fn pack(&self, record: &Record) -> io::Result<Packed> {
-        format::pack(record, self.config.packing)
+        self.packer.pack(record)
     }
 
     fn enqueue(&self, packed: Packed) -> io::Result<Pending> {

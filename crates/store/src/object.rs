@@ -66,8 +66,9 @@ impl RangeRead for ObjectRange {
             match block_on(self.store.get_range(&self.key, position..end)) {
                 Ok(bytes) if bytes.len() == len => return Ok(bytes),
                 Ok(bytes) => {
+                    // The range lies within the object: the answer was cut off on its way.
                     let reason = format!("{} of {len} bytes came", bytes.len());
-                    failure = Some(io::Error::new(ErrorKind::UnexpectedEof, reason));
+                    failure = Some(io::Error::new(ErrorKind::TimedOut, reason));
                 }
                 Err(error @ StoreError::Unavailable { .. }) => failure = Some(io_error(error)),
                 Err(error) => return Err(io_error(error)),

@@ -14,6 +14,7 @@ use std::io;
 
 use bytes::{BufMut, Bytes};
 use model::{Compression, Format, Signal, TenantId};
+use parking_lot::Mutex;
 use ports::{Packed, Record};
 
 pub(crate) const VERSION: u16 = 1;
@@ -157,58 +158,90 @@ impl FrameHeader {
     }
 }
 
-/// Compresses (if it pays), checks and frames one record. No place needed: runs on the caller's thread.
-pub(crate) fn pack(record: &Record, packing: Packing) -> io::Result<Packed> {
-    let payload = &record.payload;
-    if payload.len() > PAYLOAD_LEN_MAX {
-        let reason = format!("record of {} bytes, the most is {PAYLOAD_LEN_MAX}", payload.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-    }
-    let tenant = record.tenant.as_str().as_bytes();
-    let head_len = RECORD_HEADER_LEN + tenant.len();
-    let packing = match record.compression {
-        Compression::None if payload.len() >= PACK_LEN_MIN => packing,
-        _ => Packing::AsIs,
-    };
-    let mut out = vec![0; head_len];
-    let packing = append_packed(&mut out, payload, packing)?;
-    let tenant_len = u8::try_from(tenant.len()).expect("tenant names are at most 150 bytes");
-    out[8..12].copy_from_slice(&[packing as u8, record.format as u8, record.compression as u8, tenant_len]);
-    out[12..20].copy_from_slice(&record.received_at_ms.to_le_bytes());
-    out[20..24].copy_from_slice(&record.plain_len.to_le_bytes());
-    out[24..28].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    out[28..head_len].copy_from_slice(tenant);
-    let len = ((out.len() - RECORD_PREFIX_LEN) as u32).to_le_bytes();
-    out[0..4].copy_from_slice(&len);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&len), &out[RECORD_PREFIX_LEN..]);
-    out[4..8].copy_from_slice(&crc.to_le_bytes());
-    Ok(Packed(out.into()))
+/// Makes records ready for the journal; any number of threads at once.
+pub(crate) struct Packer {
+    packing: Packing,
+    /// Compression contexts that nobody uses now: making one costs more than compressing a small record.
+    spare: Mutex<Vec<zstd::bulk::Compressor<'static>>>,
 }
 
-fn append_packed(out: &mut Vec<u8>, payload: &[u8], packing: Packing) -> io::Result<Packing> {
-    let start = out.len();
-    let packed_len = match packing {
-        Packing::AsIs => payload.len(),
-        Packing::Lz4 => {
-            out.resize(start + lz4_flex::block::get_maximum_output_size(payload.len()), 0);
-            lz4_flex::block::compress_into(payload, &mut out[start..]).map_err(io::Error::other)?
-        }
-        Packing::Zstd => {
-            out.resize(start + zstd::zstd_safe::compress_bound(payload.len()), 0);
-            zstd::bulk::compress_to_buffer(payload, &mut out[start..], ZSTD_LEVEL)?
-        }
-    };
-    if packing != Packing::AsIs && packed_len < payload.len() {
-        out.truncate(start + packed_len);
-        return Ok(packing);
-    }
-    out.truncate(start);
-    out.extend_from_slice(payload);
-    Ok(Packing::AsIs)
-}
-
-/// Fast beats small here: a record lives until the next cut.
+/// Fast beats small here: a record lives until the next cut. `docs/decisions/002-journal-packing.md` has the figures.
 const ZSTD_LEVEL: i32 = -1;
+/// Contexts kept for later; more threads than this make their own.
+const SPARE_MAX: usize = 16;
+
+impl Packer {
+    pub fn new(packing: Packing) -> Self {
+        Self { packing, spare: Mutex::default() }
+    }
+
+    /// Compresses (if it pays), checks and frames one record.
+    pub fn pack(&self, record: &Record) -> io::Result<Packed> {
+        let payload = &record.payload;
+        if payload.len() > PAYLOAD_LEN_MAX {
+            let reason = format!("record of {} bytes, the most is {PAYLOAD_LEN_MAX}", payload.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        let tenant = record.tenant.as_str().as_bytes();
+        let head_len = RECORD_HEADER_LEN + tenant.len();
+        let packing = match record.compression {
+            Compression::None if payload.len() >= PACK_LEN_MIN => self.packing,
+            _ => Packing::AsIs,
+        };
+        let mut out = vec![0; head_len];
+        let packing = self.append_payload(&mut out, payload, packing)?;
+        let tenant_len = u8::try_from(tenant.len()).expect("tenant names are at most 150 bytes");
+        out[8..12].copy_from_slice(&[
+            packing as u8,
+            record.format as u8,
+            record.compression as u8,
+            tenant_len,
+        ]);
+        out[12..20].copy_from_slice(&record.received_at_ms.to_le_bytes());
+        out[20..24].copy_from_slice(&record.plain_len.to_le_bytes());
+        out[24..28].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        out[28..head_len].copy_from_slice(tenant);
+        let len = ((out.len() - RECORD_PREFIX_LEN) as u32).to_le_bytes();
+        out[0..4].copy_from_slice(&len);
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&len), &out[RECORD_PREFIX_LEN..]);
+        out[4..8].copy_from_slice(&crc.to_le_bytes());
+        Ok(Packed(out.into()))
+    }
+
+    fn append_payload(&self, out: &mut Vec<u8>, payload: &[u8], packing: Packing) -> io::Result<Packing> {
+        let start = out.len();
+        let packed_len = match packing {
+            Packing::AsIs => payload.len(),
+            Packing::Lz4 => {
+                out.resize(start + lz4_flex::block::get_maximum_output_size(payload.len()), 0);
+                lz4_flex::block::compress_into(payload, &mut out[start..]).map_err(io::Error::other)?
+            }
+            Packing::Zstd => {
+                out.resize(start + zstd::zstd_safe::compress_bound(payload.len()), 0);
+                self.compress(payload, &mut out[start..])?
+            }
+        };
+        if packing != Packing::AsIs && packed_len < payload.len() {
+            out.truncate(start + packed_len);
+            out.shrink_to_fit();
+            return Ok(packing);
+        }
+        out.truncate(start);
+        out.extend_from_slice(payload);
+        Ok(Packing::AsIs)
+    }
+
+    fn compress(&self, payload: &[u8], into: &mut [u8]) -> io::Result<usize> {
+        let spare = self.spare.lock().pop();
+        let mut compressor = spare.map_or_else(|| zstd::bulk::Compressor::new(ZSTD_LEVEL), Ok)?;
+        let len = compressor.compress_to_buffer(payload, into)?;
+        let mut spare = self.spare.lock();
+        if spare.len() < SPARE_MAX {
+            spare.push(compressor);
+        }
+        Ok(len)
+    }
+}
 
 /// Takes one record off the front of `input` after checking it. `Err(rest)`: it is broken; `rest` is what follows it, if its length can be
 /// believed.

@@ -305,7 +305,7 @@ fn packing_round_trips_and_shrinks() {
     for packing in [Packing::AsIs, Packing::Lz4, Packing::Zstd] {
         for compression in [Compression::None, Compression::Gzip] {
             let record = Record { compression, ..record(39) };
-            let packed = format::pack(&record, packing).unwrap().0;
+            let packed = format::Packer::new(packing).pack(&record).unwrap().0;
             let shrinks = packing != Packing::AsIs && compression == Compression::None;
             assert_eq!(packed.len() < record.payload.len(), shrinks);
             assert_eq!(unpack(packed).unwrap(), record);
@@ -319,7 +319,7 @@ proptest::proptest! {
         let _ = unpack(Bytes::from(bytes.clone()));
         let _ = format::SegmentHeader::decode(&bytes);
         let _ = format::take_record(&mut Bytes::from(bytes.clone()));
-        let mut packed = format::pack(&record(39), Packing::Lz4).unwrap().0.to_vec();
+        let mut packed = format::Packer::new(Packing::Lz4).pack(&record(39)).unwrap().0.to_vec();
         let place = place % packed.len();
         packed[place] ^= flip;
         let _ = unpack(packed.into());

@@ -131,7 +131,7 @@ impl LaneConfig {
             heads_max: 2,
             head_bytes_max: 512 << 20,
             durability: Durability::Fsync,
-            packing: Packing::Lz4,
+            packing: Packing::Zstd,
             segment_bytes: 32 << 20,
             queue_bytes: 64 << 20,
             queue_records: 64 << 10,

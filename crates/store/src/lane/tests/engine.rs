@@ -74,7 +74,7 @@ fn file(items: Vec<u64>) -> Vec<NewFile> {
     vec![NewFile { bytes: writer.finish(), summary }]
 }
 
-fn items_of(reader: &BlockReader) -> Result<Vec<u64>, ContainerError> {
+pub fn items_of(reader: &BlockReader) -> Result<Vec<u64>, ContainerError> {
     let plain = reader.require(SECTION)?;
     Ok(plain.chunks_exact(8).map(|item| u64::from_le_bytes(item.try_into().expect("eight bytes"))).collect())
 }
