@@ -1,0 +1,31 @@
+//! Prometheus' HTTP API: remote write, label and series listings, metadata, status. Everything comes in one envelope.
+
+pub mod envelope;
+mod listings;
+mod metadata;
+mod selector;
+mod status;
+mod write;
+
+use std::sync::Arc;
+
+use axum::Router;
+use model::Signal;
+
+use crate::doors::{Doors, Family, question};
+use crate::push::route;
+
+pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
+    let path = |rest: &str| format!("{prefix}/api/v1/{rest}");
+    let ask = |function| question(Family::Prometheus, function);
+    Router::new()
+        .route(&path("write"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
+        .route(&path("push"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
+        .route(&path("series"), ask(listings::series))
+        .route(&path("labels"), ask(listings::names))
+        .route(&path("label/{name}/values"), ask(listings::values))
+        .route(&path("metadata"), ask(metadata::metadata))
+        .route(&path("status/buildinfo"), ask(status::build_info))
+        .route(&path("status/runtimeinfo"), ask(status::runtime_info))
+        .route(&path("status/tsdb"), ask(status::tsdb))
+}

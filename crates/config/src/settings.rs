@@ -1,0 +1,127 @@
+//! Every setting of a server, with its default. What a field means and how it is written is in [`fields`](crate::fields).
+
+use std::path::PathBuf;
+
+use api::queries::QueryBounds;
+use limits::{ByteSize, Span};
+use receivers::otlp::OtlpBounds;
+use receivers::otlp::cors::Cors;
+use receivers::serve::ServeBounds;
+use receivers::tenant::WithoutTenant;
+use telemetry::logs::LogFormat;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    pub server: Server,
+    pub data: Data,
+    pub limits: Limits,
+    pub memory: Memory,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    pub http: String,
+    pub otlp_grpc: String,
+    pub otlp_http: String,
+    pub tls: Option<TlsFiles>,
+    pub users: Vec<(String, SecretSource)>,
+    pub tokens: Vec<SecretSource>,
+    pub cors: Cors,
+    pub without_tenant: WithoutTenant,
+    pub bounds: ServeBounds,
+    pub drain_timeout: Span,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            http: "127.0.0.1:9090".into(),
+            otlp_grpc: "127.0.0.1:4317".into(),
+            otlp_http: "127.0.0.1:4318".into(),
+            tls: None,
+            users: Vec::new(),
+            tokens: Vec::new(),
+            cors: Cors::default(),
+            without_tenant: WithoutTenant::Anonymous,
+            bounds: ServeBounds::default(),
+            drain_timeout: Span::secs(30),
+        }
+    }
+}
+
+/// Files in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+    pub client_ca_file: Option<PathBuf>,
+}
+
+/// Where a secret comes from; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    File(PathBuf),
+    Env(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "data".into() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    pub otlp: OtlpBounds,
+    pub push_body: ByteSize,
+    pub queries: QueryBounds,
+    /// Zero: no limit.
+    pub tenant_rate: ByteSize,
+    pub tenant_burst: ByteSize,
+    pub queue_batches: usize,
+    pub queue_bytes: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let queue = pipeline::QueueBounds::default();
+        Self {
+            otlp: OtlpBounds::default(),
+            push_body: ByteSize::mib(20),
+            queries: QueryBounds::default(),
+            tenant_rate: ByteSize(0),
+            tenant_burst: ByteSize::mib(32),
+            queue_batches: queue.batches_max,
+            queue_bytes: ByteSize(queue.bytes_max as u64),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub budget: ByteSize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { budget: ByteSize::mib(384) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}

@@ -1,0 +1,109 @@
+//! The stores of the four signals on one data directory: opened side by side, closed together, each an exporter behind its own queue.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::Stores;
+use async_trait::async_trait;
+use limits::memory::HeldBytes;
+use logs::LogStore;
+use metrics::MetricStore;
+use model::Signal;
+use pipeline::{Accepted, Batch, Consumer, Parts, Queue, QueueBounds, Refused, Sink};
+use store::{Deps, LaneConfig};
+use traces::TraceStore;
+
+use super::World;
+
+pub struct Opened {
+    pub stores: Stores,
+}
+
+impl Opened {
+    /// Opening replays journals, which blocks and takes time: all at once.
+    pub async fn open(world: &World, data: &Path) -> anyhow::Result<Self> {
+        let store = Arc::new(ports::sim::SimStore::new());
+        let deps = Deps::new(world.disk.clone(), world.clock.clone(), world.rng.clone(), store);
+        let lane = LaneConfig::new(data);
+        let open = |signal: Signal| move |error: store::StoreError| anyhow::anyhow!("cannot open the {signal} store: {error}");
+        let (for_logs, for_metrics) = ((deps.clone(), lane.clone()), (deps.clone(), lane.clone()));
+        let logs = tokio::task::spawn_blocking(move || LogStore::open(for_logs.0, for_logs.1, logs::Config::default()));
+        let metrics = tokio::task::spawn_blocking(move || MetricStore::open(for_metrics.0, metrics::Config::new(for_metrics.1)));
+        let traces = tokio::task::spawn_blocking(move || TraceStore::open(deps, traces::Config { lane }));
+        let (logs, metrics, traces) = tokio::try_join!(logs, metrics, traces).context("a store could not be opened")?;
+        let stores = Stores {
+            logs: logs.map_err(open(Signal::Logs))?,
+            metrics: metrics.map_err(open(Signal::Metrics))?,
+            traces: traces.map_err(open(Signal::Traces))?,
+        };
+        Ok(Self { stores })
+    }
+
+    pub fn signals(&self) -> Vec<Signal> {
+        vec![Signal::Logs, Signal::Metrics, Signal::Traces]
+    }
+
+    /// For the memory guard.
+    pub fn held_bytes(&self) -> Vec<HeldBytes> {
+        let metrics = self.stores.metrics.clone();
+        vec![Box::new(move || metrics.stats().head_bytes as usize)]
+    }
+
+    /// What the graph is built of.
+    pub fn parts<'a>(&'a self, world: &'a World) -> StoreParts<'a> {
+        StoreParts { opened: self, world }
+    }
+
+    pub async fn close(&self) -> anyhow::Result<()> {
+        self.stores.logs.close().await.context("cannot close the log store")
+    }
+}
+
+pub struct StoreParts<'a> {
+    opened: &'a Opened,
+    world: &'a World,
+}
+
+impl Parts for StoreParts<'_> {
+    fn exporter(&mut self, _: &str, signal: Signal) -> Result<Sink, String> {
+        let stores = &self.opened.stores;
+        let store: Sink = match signal {
+            Signal::Logs => stores.logs.clone(),
+            Signal::Metrics => stores.metrics.clone(),
+            Signal::Traces => stores.traces.clone(),
+            Signal::Profiles => return Err("profiles have no store".into()),
+        };
+        let limits = &self.world.settings.limits;
+        let bounds = QueueBounds { batches_max: limits.queue_batches, bytes_max: limits.queue_bytes.len(), ..QueueBounds::default() };
+        Ok(Queue::new(signal.name(), bounds, self.world.clock.clone(), &self.world.registry, store))
+    }
+
+    fn processor(&mut self, name: &str, _: Signal, _: &str, _: Sink) -> Result<Sink, String> {
+        Err(format!("no processor is called {name}"))
+    }
+
+    fn connector(&mut self, name: &str, _: Signal, _: Signal, _: Sink) -> Result<Sink, String> {
+        Err(format!("no connector is called {name}"))
+    }
+}
+
+/// The doors' one sink: each batch to its signal's pipeline.
+pub struct BySignal([Option<Sink>; 4]);
+
+impl BySignal {
+    /// In the order of [`Signal::ALL`].
+    pub fn new(inlets: [Option<Sink>; 4]) -> Self {
+        Self(inlets)
+    }
+}
+
+#[async_trait]
+impl Consumer for BySignal {
+    async fn consume(&self, batch: Batch) -> Result<Accepted, Refused> {
+        match &self.0[batch.signal as usize - 1] {
+            Some(sink) => sink.consume(batch).await,
+            None => Err(Refused::Bad(format!("this server does not take {}", batch.signal))),
+        }
+    }
+}
