@@ -15,7 +15,11 @@ fn main() {
     set("ORIEL_REVISION", git(&["rev-parse", "HEAD"]));
     set("ORIEL_BRANCH", git(&["rev-parse", "--abbrev-ref", "HEAD"]));
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    let version = Command::new(rustc).arg("--version").output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
     set("ORIEL_RUSTC", version.and_then(|text| text.split(' ').nth(1).map(str::to_owned)));
     set("ORIEL_TARGET", std::env::var("TARGET").ok());
     // A new commit moves HEAD's log; without it (a source archive) nothing changes.

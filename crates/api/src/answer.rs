@@ -48,7 +48,8 @@ impl Answer {
     pub fn into_response(self, accept: Accepts) -> Response {
         let (compression, body) = accept.compress(self.body);
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if self.status != 204 {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));

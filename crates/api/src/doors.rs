@@ -135,7 +135,9 @@ impl Family {
     pub fn refuse(self, refusal: &Refusal) -> Answer {
         let mut answer = match self {
             Self::Prometheus => prometheus::envelope::refusal(refusal),
-            Self::Loki | Self::Tempo => Answer::text(format!("{}\n", refusal.message)).with_status(plain_status(refusal.kind)),
+            Self::Loki | Self::Tempo => {
+                Answer::text(format!("{}\n", refusal.message)).with_status(plain_status(refusal.kind))
+            }
             Self::Jaeger => jaeger::refusal(refusal),
             Self::Oriel => status::refusal(refusal),
         };
@@ -198,7 +200,13 @@ pub fn question(family: Family, ask: Question) -> MethodRouter<Arc<Doors>> {
     axum::routing::get(handler.clone()).post(handler)
 }
 
-async fn put(doors: Arc<Doors>, family: Family, ask: Question, path: Vec<(String, String)>, request: Request<Body>) -> Response {
+async fn put(
+    doors: Arc<Doors>,
+    family: Family,
+    ask: Question,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Response {
     let accept = Accepts::of(request.headers());
     let answered = match read(&doors, path, request).await {
         Err(refusal) => Err(refusal),
@@ -206,7 +214,14 @@ async fn put(doors: Arc<Doors>, family: Family, ask: Question, path: Vec<(String
             let queries = doors.clone();
             let work = move |budget: &QueryBudget| {
                 let (tenant, params, path, headers) = parts;
-                let asked = Ask { tenant, params, path, headers, now_ms: doors.clock.now_ms(), budget: budget.clone() };
+                let asked = Ask {
+                    tenant,
+                    params,
+                    path,
+                    headers,
+                    now_ms: doors.clock.now_ms(),
+                    budget: budget.clone(),
+                };
                 Ok(ask(&doors, &asked)?.into_response(accept))
             };
             queries.queries.run(timeout, work).await
@@ -217,21 +232,30 @@ async fn put(doors: Arc<Doors>, family: Family, ask: Question, path: Vec<(String
 
 type Parts = (TenantId, Params, Vec<(String, String)>, HeaderMap);
 
-async fn read(doors: &Doors, path: Vec<(String, String)>, request: Request<Body>) -> Result<(Parts, Option<Duration>), Refusal> {
+async fn read(
+    doors: &Doors,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Result<(Parts, Option<Duration>), Refusal> {
     let (head, body) = request.into_parts();
     let tenant = tenant(doors, &head.headers)?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    let form = if head.method == Method::POST && content_type.starts_with(b"application/x-www-form-urlencoded") {
-        let read = body::read(body, FORM_BYTES_MAX, doors.intake.guard()).await;
-        read.map_err(|error| push::body_refusal(&error))?.bytes
-    } else {
-        Bytes::new()
-    };
+    let form =
+        if head.method == Method::POST && content_type.starts_with(b"application/x-www-form-urlencoded") {
+            let read = body::read(body, FORM_BYTES_MAX, doors.intake.guard()).await;
+            read.map_err(|error| push::body_refusal(&error))?.bytes
+        } else {
+            Bytes::new()
+        };
     let params = Params::new(head.uri.query(), &form);
     let timeout = match params.get("timeout") {
         None => None,
         Some(text) => {
-            let bad = || Refusal::bad(format!("invalid parameter \"timeout\": cannot parse {text:?} to a valid duration"));
+            let bad = || {
+                Refusal::bad(format!(
+                    "invalid parameter \"timeout\": cannot parse {text:?} to a valid duration"
+                ))
+            };
             let ms = crate::times::prometheus_step_ms(text).ok_or_else(bad)?;
             Some(Duration::from_millis(ms.max(0).unsigned_abs()))
         }

@@ -52,14 +52,18 @@ fn services(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 }
 
 fn operation_names(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let operations = doors.stores.traces.operations(&ask.tenant, ask.path("service"), recent(ask), &ask.budget)?;
+    let operations =
+        doors.stores.traces.operations(&ask.tenant, ask.path("service"), recent(ask), &ask.budget)?;
     let names: Vec<String> = operations.into_iter().map(|(name, _)| name).collect();
     let total = names.len();
     Ok(wrap(names.into(), total))
 }
 
 fn operations(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let service = ask.params.get("service").ok_or_else(|| Refusal::bad("unable to parse param 'service': parameter is required"))?;
+    let service = ask
+        .params
+        .get("service")
+        .ok_or_else(|| Refusal::bad("unable to parse param 'service': parameter is required"))?;
     let wanted = ask.params.get("spanKind");
     let operations = doors.stores.traces.operations(&ask.tenant, service, recent(ask), &ask.budget)?;
     let mut out = Vec::new();
@@ -78,7 +82,8 @@ fn operations(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 /// `endTs` and `lookback` in milliseconds.
 fn dependencies(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let end_ms = ask.params.parse::<i64>("endTs", "a time in milliseconds")?.unwrap_or(ask.now_ms);
-    let lookback_ms = ask.params.parse::<i64>("lookback", "a duration in milliseconds")?.unwrap_or(24 * 3600 * 1000);
+    let lookback_ms =
+        ask.params.parse::<i64>("lookback", "a duration in milliseconds")?.unwrap_or(24 * 3600 * 1000);
     let ns = |ms: i64| ms.saturating_mul(1_000_000);
     let range = TimeRange { from_ns: ns(end_ms.saturating_sub(lookback_ms)), to_ns: ns(end_ms) };
     let edges = doors.stores.traces.dependencies(&ask.tenant, range, &ask.budget)?;

@@ -40,7 +40,11 @@ pub fn int(out: &mut Vec<u8>, number: i64) {
 }
 
 /// Items with commas between them, in brackets.
-pub fn array<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Vec<u8>, T)) {
+pub fn array<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut each: impl FnMut(&mut Vec<u8>, T),
+) {
     out.push(b'[');
     for (place, item) in items.into_iter().enumerate() {
         if place > 0 {

@@ -10,12 +10,17 @@ use crate::answer::{Accepts, Answer};
 /// `None` if the path is not one of these.
 pub fn answer<B>(request: &Request<B>, ready: bool, registry: &Registry) -> Option<Response> {
     let path = request.uri().path();
-    let path = path.strip_prefix("/prometheus").filter(|rest| rest.starts_with("/-/") || *rest == "/metrics").unwrap_or(path);
+    let path = path
+        .strip_prefix("/prometheus")
+        .filter(|rest| rest.starts_with("/-/") || *rest == "/metrics")
+        .unwrap_or(path);
     let found = match path {
         "/-/healthy" => Answer::text("Oriel is Healthy.\n"),
         "/-/ready" if ready => Answer::text("Oriel is Ready.\n"),
         "/ready" | "/loki/ready" | "/tempo/ready" if ready => Answer::text("ready\n"),
-        "/-/ready" | "/ready" | "/loki/ready" | "/tempo/ready" => Answer::text("Service Unavailable").with_status(503),
+        "/-/ready" | "/ready" | "/loki/ready" | "/tempo/ready" => {
+            Answer::text("Service Unavailable").with_status(503)
+        }
         "/metrics" => metrics(request, registry),
         _ => return None,
     };
@@ -26,7 +31,8 @@ pub fn answer<B>(request: &Request<B>, ready: bool, registry: &Registry) -> Opti
 }
 
 fn metrics<B>(request: &Request<B>, registry: &Registry) -> Answer {
-    let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept =
+        request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let form = Form::negotiate(accept);
     Answer::new(form.content_type(), render(registry, form))
 }

@@ -9,9 +9,9 @@ use axum::routing::{MethodRouter, any};
 use http::{HeaderMap, Request};
 use model::{Compression, Format, Signal};
 use pipeline::{Accepted, Refused};
+use receivers::Offer;
 use receivers::body::{self, BodyError};
 use receivers::intake::NotTaken;
-use receivers::Offer;
 
 use crate::answer::{Accepts, Answer};
 use crate::doors::{Doors, Family, tenant};
@@ -40,7 +40,12 @@ pub fn otlp_routes(prefix: &str) -> Router<Arc<Doors>> {
 pub type ReadHead = fn(&HeaderMap) -> Result<(Format, Compression), Refusal>;
 
 /// POST of one format's bodies; 204 when they are durable. `finish` may add to the answer.
-pub fn route(family: Family, signal: Signal, head: ReadHead, finish: fn(&Accepted) -> Answer) -> MethodRouter<Arc<Doors>> {
+pub fn route(
+    family: Family,
+    signal: Signal,
+    head: ReadHead,
+    finish: fn(&Accepted) -> Answer,
+) -> MethodRouter<Arc<Doors>> {
     axum::routing::post(move |State(doors): State<Arc<Doors>>, request: Request<Body>| async move {
         match take(&doors, signal, head, request).await {
             Ok(accepted) => finish(&accepted).into_response(Accepts::Plain),
@@ -49,7 +54,12 @@ pub fn route(family: Family, signal: Signal, head: ReadHead, finish: fn(&Accepte
     })
 }
 
-async fn take(doors: &Doors, signal: Signal, head: ReadHead, request: Request<Body>) -> Result<Accepted, Refusal> {
+async fn take(
+    doors: &Doors,
+    signal: Signal,
+    head: ReadHead,
+    request: Request<Body>,
+) -> Result<Accepted, Refusal> {
     let (parts, body) = request.into_parts();
     let tenant = tenant(doors, &parts.headers)?;
     let (format, compression) = head(&parts.headers)?;

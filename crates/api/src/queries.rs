@@ -72,7 +72,8 @@ impl Drop for Counted {
 impl QueryPool {
     pub fn new(bounds: QueryBounds, clock: Arc<dyn Clock>, registry: &Registry) -> Self {
         let gauge = |name, help| registry.gauge(name, help, &[]);
-        gauge("oriel_query_concurrency_limit", "Queries that may run at one time.").set(bounds.concurrency as i64);
+        gauge("oriel_query_concurrency_limit", "Queries that may run at one time.")
+            .set(bounds.concurrency as i64);
         gauge("oriel_query_waiting_limit", "Queries that may wait.").set(bounds.waiting_max as i64);
         Self {
             bounds,
@@ -80,10 +81,28 @@ impl QueryPool {
             clock,
             waiting: gauge("oriel_query_waiting", "Queries that wait for their turn."),
             running: gauge("oriel_query_running", "Queries that run."),
-            refused: registry.counter("oriel_query_refused_total", "Queries refused because too many were waiting.", &[]),
-            stopped: registry.counter("oriel_query_stopped_total", "Queries stopped by a bound, a deadline or their client.", &[]),
-            seconds: registry.histogram("oriel_query_seconds", "Time from arrival to answer.", &[], Histogram::SECONDS),
-            bytes: registry.histogram("oriel_query_read_bytes", "Bytes that queries read.", &[], Histogram::BYTES),
+            refused: registry.counter(
+                "oriel_query_refused_total",
+                "Queries refused because too many were waiting.",
+                &[],
+            ),
+            stopped: registry.counter(
+                "oriel_query_stopped_total",
+                "Queries stopped by a bound, a deadline or their client.",
+                &[],
+            ),
+            seconds: registry.histogram(
+                "oriel_query_seconds",
+                "Time from arrival to answer.",
+                &[],
+                Histogram::SECONDS,
+            ),
+            bytes: registry.histogram(
+                "oriel_query_read_bytes",
+                "Bytes that queries read.",
+                &[],
+                Histogram::BYTES,
+            ),
         }
     }
 
@@ -100,7 +119,11 @@ impl QueryPool {
         let arrived_at = self.clock.monotonic();
         let timeout = timeout.map_or(self.bounds.timeout, |asked| asked.min(self.bounds.timeout));
         let clock = self.clock.clone();
-        let budget = QueryBudget::new(self.bounds.bytes_max, arrived_at + timeout, Box::new(move || clock.monotonic()));
+        let budget = QueryBudget::new(
+            self.bounds.bytes_max,
+            arrived_at + timeout,
+            Box::new(move || clock.monotonic()),
+        );
         let cancel = CancelOnDrop(budget.clone());
         let answer = tokio::time::timeout(timeout, self.take_turn(budget.clone(), work)).await;
         drop(cancel);

@@ -74,10 +74,16 @@ fn stats_of_metrics(doors: &Doors) -> Value {
 fn readings(doors: &Doors) -> Vec<(String, f64)> {
     let text = render(&doors.registry, Form::Prometheus);
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
-    lines.filter_map(|line| line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))).collect()
+    lines
+        .filter_map(|line| {
+            line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        })
+        .collect()
 }
 
 fn section(readings: &[(String, f64)], prefix: &str) -> Value {
-    let found = readings.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), json!(value))));
+    let found = readings
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), json!(value))));
     Value::Object(found.collect::<Map<String, Value>>())
 }

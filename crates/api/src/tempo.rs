@@ -50,8 +50,14 @@ fn build_info(doors: &Doors, _: &Ask) -> Result<Answer, Refusal> {
 /// `start` and `end` in seconds; without them, everything.
 fn range(ask: &Ask) -> Result<TimeRange, Refusal> {
     let seconds = |name: &str| -> Result<Option<i64>, Refusal> {
-        let bad = |text: &str| Refusal::bad(format!("invalid {name}: {text:?} is not a time in unix seconds"));
-        ask.params.get(name).map(|text| text.parse::<i64>().ok().and_then(|s| s.checked_mul(1_000_000_000)).ok_or_else(|| bad(text))).transpose()
+        let bad =
+            |text: &str| Refusal::bad(format!("invalid {name}: {text:?} is not a time in unix seconds"));
+        ask.params
+            .get(name)
+            .map(|text| {
+                text.parse::<i64>().ok().and_then(|s| s.checked_mul(1_000_000_000)).ok_or_else(|| bad(text))
+            })
+            .transpose()
     };
     let (from, to) = (seconds("start")?, seconds("end")?);
     if let (Some(from), Some(to)) = (from, to)

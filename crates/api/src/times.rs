@@ -17,7 +17,11 @@ pub fn rfc3339_ns(text: &str) -> Option<i64> {
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let valid = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let valid = (1..=12).contains(&month)
+        && (1..=days_in(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
     if !valid {
         return None;
     }
@@ -29,12 +33,14 @@ pub fn rfc3339_ns(text: &str) -> Option<i64> {
             return None;
         }
         for place in 0..9 {
-            nanos = nanos * 10 + fraction[..len].as_bytes().get(place).map_or(0, |digit| i64::from(digit - b'0'));
+            nanos =
+                nanos * 10 + fraction[..len].as_bytes().get(place).map_or(0, |digit| i64::from(digit - b'0'));
         }
         rest = &fraction[len..];
     }
     let offset_seconds = offset_seconds(rest)?;
-    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds;
+    let seconds =
+        days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds;
     i64::try_from(i128::from(seconds) * NS_PER_SECOND + i128::from(nanos)).ok()
 }
 
@@ -146,7 +152,17 @@ mod tests {
         check("2026-11-20T18:30:00.123456789+02:00", Some(1_795_192_200_123_456_789));
         check("2000-02-29T00:00:00-00:30", Some(951_784_200_000_000_000));
         check("1969-12-31T23:59:59.999Z", Some(-1_000_000));
-        for bad in ["", "2026-11-20", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-20T16:30:00", "2026-11-20T16:30:00.Z", "9999-01-01T00:00:00Z", "2026-11-20T16:30:00+2:00", "2026-11-20T16:30:00éé"] {
+        for bad in [
+            "",
+            "2026-11-20",
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-11-20T16:30:00",
+            "2026-11-20T16:30:00.Z",
+            "9999-01-01T00:00:00Z",
+            "2026-11-20T16:30:00+2:00",
+            "2026-11-20T16:30:00éé",
+        ] {
             check(bad, None);
         }
     }

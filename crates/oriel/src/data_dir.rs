@@ -24,13 +24,20 @@ pub struct DataDir {
 impl DataDir {
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        disk.create_dir_all(path).map_err(|error| explain(error, path)).with_context(|| format!("cannot make data directory {shown}"))?;
+        disk.create_dir_all(path)
+            .map_err(|error| explain(error, path))
+            .with_context(|| format!("cannot make data directory {shown}"))?;
         let lock = match disk.lock(&path.join(LOCK_FILE)) {
             Ok(lock) => lock,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!("data directory {shown} is in use by another oriel: stop it, or choose another directory with --data")
+                bail!(
+                    "data directory {shown} is in use by another oriel: stop it, or choose another directory with --data"
+                )
             }
-            Err(error) => return Err(explain(error, path)).with_context(|| format!("cannot lock data directory {shown}")),
+            Err(error) => {
+                return Err(explain(error, path))
+                    .with_context(|| format!("cannot lock data directory {shown}"));
+            }
         };
         check_version(disk, path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
@@ -40,10 +47,16 @@ impl DataDir {
 /// What an operator can do about it.
 fn explain(error: std::io::Error, path: &Path) -> anyhow::Error {
     let advice = match error.kind() {
-        ErrorKind::PermissionDenied => "give this user the right to write there, or choose another directory with --data",
-        ErrorKind::ReadOnlyFilesystem => "the file system is read-only: mount it for writing, or choose another directory with --data",
+        ErrorKind::PermissionDenied => {
+            "give this user the right to write there, or choose another directory with --data"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: mount it for writing, or choose another directory with --data"
+        }
         ErrorKind::StorageFull => "the disk is full: make room, or choose another directory with --data",
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "a file is in the way: choose another directory with --data",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "a file is in the way: choose another directory with --data"
+        }
         _ => return error.into(),
     };
     anyhow::anyhow!("{} ({error}); {advice}", path.display())
@@ -53,12 +66,19 @@ fn check_version(disk: &Arc<dyn Disk>, path: &Path) -> anyhow::Result<()> {
     let file = path.join(VERSION_FILE);
     let shown = path.display();
     let Some(text) = read_short(disk, &file).map_err(|error| explain(error, &file))? else {
-        return write_version(disk, path).map_err(|error| explain(error, &file)).with_context(|| format!("cannot write {}", file.display()));
+        return write_version(disk, path)
+            .map_err(|error| explain(error, &file))
+            .with_context(|| format!("cannot write {}", file.display()));
     };
     match text.trim().parse::<u32>() {
         Ok(layout) if layout <= LAYOUT => Ok(()),
-        Ok(layout) => bail!("data directory {shown} was written by a newer version of oriel (layout {layout}, this one reads up to {LAYOUT}): use that version, or another directory"),
-        Err(_) => bail!("{} does not hold a layout number: {shown} is no data directory of oriel, or it is damaged", file.display()),
+        Ok(layout) => bail!(
+            "data directory {shown} was written by a newer version of oriel (layout {layout}, this one reads up to {LAYOUT}): use that version, or another directory"
+        ),
+        Err(_) => bail!(
+            "{} does not hold a layout number: {shown} is no data directory of oriel, or it is damaged",
+            file.display()
+        ),
     }
 }
 

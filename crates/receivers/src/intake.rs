@@ -12,8 +12,8 @@ use model::{Compression, Format, Signal, TenantId};
 use pipeline::{Accepted, Batch, Refused, Sink};
 use ports::Clock;
 use telemetry::{Counter, Registry};
-use wire::compress::CompressError;
 use tokio::runtime::Handle;
+use wire::compress::CompressError;
 
 use crate::body::Held;
 
@@ -53,7 +53,13 @@ pub enum NotTaken {
 }
 
 impl Intake {
-    pub fn new(sink: Sink, runtime: Handle, clock: Arc<dyn Clock>, guard: Arc<MemoryGuard>, registry: Registry) -> Self {
+    pub fn new(
+        sink: Sink,
+        runtime: Handle,
+        clock: Arc<dyn Clock>,
+        guard: Arc<MemoryGuard>,
+        registry: Registry,
+    ) -> Self {
         Self { shared: Arc::new(Shared { sink, runtime, clock, guard, registry }) }
     }
 
@@ -116,7 +122,8 @@ fn as_stores_read_it(batch: Batch) -> Result<Batch, NotTaken> {
     if batch.format != Format::OtlpJson {
         return Ok(batch);
     }
-    let body = wire::otlp::json::request_from_json(batch.signal, &batch.body).map_err(|error| Refused::Bad(error.to_string()))?;
+    let body = wire::otlp::json::request_from_json(batch.signal, &batch.body)
+        .map_err(|error| Refused::Bad(error.to_string()))?;
     Ok(Batch { format: Format::OtlpProto, body: body.into(), wire: None, ..batch })
 }
 
@@ -137,8 +144,14 @@ impl DoorMetrics {
             })
         };
         Self {
-            accepted: each("oriel_receiver_accepted_items_total", "Items that were made durable and acknowledged."),
-            rejected: each("oriel_receiver_rejected_items_total", "Items refused for good out of requests that were otherwise accepted."),
+            accepted: each(
+                "oriel_receiver_accepted_items_total",
+                "Items that were made durable and acknowledged.",
+            ),
+            rejected: each(
+                "oriel_receiver_rejected_items_total",
+                "Items refused for good out of requests that were otherwise accepted.",
+            ),
             refused: each("oriel_receiver_refused_requests_total", "Requests that were refused as a whole."),
         }
     }

@@ -31,7 +31,10 @@ pub use tls::Tls;
 pub trait Handler: Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
 
-    fn handle(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// Who sent a request; in the request's extensions.
@@ -41,7 +44,9 @@ pub struct Peer(pub SocketAddr);
 /// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    #[error("address {address} for {door} is in use by another program: stop it, or choose another address with {flag} (port 0 picks a free one)")]
+    #[error(
+        "address {address} for {door} is in use by another program: stop it, or choose another address with {flag} (port 0 picks a free one)"
+    )]
     InUse { address: String, door: &'static str, flag: &'static str },
     #[error("cannot listen on {address} for {door}: {source}; choose another address with {flag}")]
     Other { address: String, door: &'static str, flag: &'static str, source: std::io::Error },
@@ -114,9 +119,14 @@ impl<H: Handler> Serving<H> {
         let labels = [("door", self.bound.door)];
         let counts = Arc::new(Counts {
             open: self.registry.gauge("oriel_http_connections", "Open connections.", &labels),
-            failed: self.registry.counter("oriel_http_connections_failed_total", "Connections that ended in an error (TLS, protocol).", &labels),
+            failed: self.registry.counter(
+                "oriel_http_connections_failed_total",
+                "Connections that ended in an error (TLS, protocol).",
+                &labels,
+            ),
         });
-        let limit = self.registry.gauge("oriel_http_connections_limit", "Connections that may be open.", &labels);
+        let limit =
+            self.registry.gauge("oriel_http_connections_limit", "Connections that may be open.", &labels);
         limit.set(self.bounds.connections_max as i64);
         let places = Arc::new(Semaphore::new(self.bounds.connections_max));
         let graceful = GracefulShutdown::new();
@@ -151,7 +161,10 @@ impl<H: Handler> Serving<H> {
         }
         drop(self.bound);
         if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!(door = labels[0].1, "requests were still under way when the time to drain was over");
+            tracing::warn!(
+                door = labels[0].1,
+                "requests were still under way when the time to drain was over"
+            );
         }
     }
 }
@@ -206,7 +219,10 @@ impl<H: Handler> Connection<H> {
         counts.open.add(-1);
     }
 
-    async fn serve(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn serve(
+        self,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let (handler, peer) = (self.handler, self.peer);
         let service = service_fn(move |mut request: Request<Incoming>| {
             let handler = handler.clone();

@@ -31,7 +31,8 @@ impl WithoutTenant {
             let both = format!("{}, {}", lossy(first), lossy(other));
             return Err(BadTenant::Character(both, ','));
         }
-        let text = first.to_str().map_err(|_| BadTenant::Character(lossy(first), char::REPLACEMENT_CHARACTER))?;
+        let text =
+            first.to_str().map_err(|_| BadTenant::Character(lossy(first), char::REPLACEMENT_CHARACTER))?;
         TenantId::new(text)
     }
 }

@@ -34,7 +34,7 @@ const SAME_FLOOR: &[(&str, &str)] = &[
     ("wire", "telemetry"),
     ("ports", "telemetry"),
     ("api", "ui"),
-    ("api", "config"),
+    ("config", "api"),
 ];
 
 /// Beside the house: for building, testing and measuring it. They may use every floor; no floor may use them

@@ -45,8 +45,13 @@ fn query(ask: &Ask) -> Result<SearchQuery, Refusal> {
         Ok(time.map(|us| us.saturating_mul(1000)))
     };
     let duration = |name: &str| -> Result<Option<u64>, Refusal> {
-        let bad = |text: &str| Refusal::bad(format!("unable to parse param '{name}': time: invalid duration {text:?}"));
-        params.get(name).map(|text| duration_ns(text).map(i64::unsigned_abs).ok_or_else(|| bad(text))).transpose()
+        let bad = |text: &str| {
+            Refusal::bad(format!("unable to parse param '{name}': time: invalid duration {text:?}"))
+        };
+        params
+            .get(name)
+            .map(|text| duration_ns(text).map(i64::unsigned_abs).ok_or_else(|| bad(text)))
+            .transpose()
     };
     let service = params.get("service").ok_or_else(|| Refusal::bad("parameter 'service' is required"))?;
     let to_ns = micros("end")?.unwrap_or_else(|| ask.now_ns());
@@ -72,7 +77,9 @@ fn query(ask: &Ask) -> Result<SearchQuery, Refusal> {
 fn tags(ask: &Ask, query: &mut SearchQuery) -> Result<(), Refusal> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for tag in ask.params.all("tag") {
-        let (key, value) = tag.split_once(':').ok_or_else(|| Refusal::bad(format!("malformed 'tag' parameter, expecting key:value, received: {tag}")))?;
+        let (key, value) = tag.split_once(':').ok_or_else(|| {
+            Refusal::bad(format!("malformed 'tag' parameter, expecting key:value, received: {tag}"))
+        })?;
         pairs.push((key.into(), value.into()));
     }
     for tags in ask.params.all("tags") {
@@ -87,7 +94,12 @@ fn tags(ask: &Ask, query: &mut SearchQuery) -> Result<(), Refusal> {
             ("span.kind", kind) => query.kind = Some(crate::tempo::kind(kind)?),
             _ => {
                 let value = attribute_value(&value);
-                query.attributes.push(AttributeFilter { scope: AttributeScope::Any, key, comparison: Comparison::Equal, value });
+                query.attributes.push(AttributeFilter {
+                    scope: AttributeScope::Any,
+                    key,
+                    comparison: Comparison::Equal,
+                    value,
+                });
             }
         }
     }

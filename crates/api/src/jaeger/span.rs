@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use traces::Trace;
 use wire::otlp::common::{Attributes, ResourceView};
-use wire::otlp::trace::{ResourceSpansView, ScopeSpansView, STATUS_CODES};
+use wire::otlp::trace::{ResourceSpansView, STATUS_CODES, ScopeSpansView};
 use wire::otlp::{AnyValueView, SpanView, TracesView};
 
 pub fn trace(trace: &Trace) -> Value {
@@ -31,7 +31,8 @@ pub fn trace(trace: &Trace) -> Value {
 fn process(resource_spans: &ResourceSpansView<'_>) -> Value {
     let resource: ResourceView<'_> = resource_spans.resource.or_empty();
     let service = wire::otlp::attribute(resource.attributes, "service.name");
-    let service = service.and_then(|value| value.as_str()).filter(|name| !name.is_empty()).unwrap_or("unknown_service");
+    let service =
+        service.and_then(|value| value.as_str()).filter(|name| !name.is_empty()).unwrap_or("unknown_service");
     let mut tags = tags(resource.attributes);
     tags.retain(|tag| tag["key"] != "service.name");
     json!({ "serviceName": service, "tags": tags })
@@ -65,7 +66,9 @@ fn references(view: &SpanView<'_>) -> Vec<Value> {
     }
     for link in view.links {
         let (trace, span) = (link.trace_id().to_string(), link.span_id().to_string());
-        let child = wire::otlp::attribute(link.attributes, "opentracing.ref_type").and_then(|value| value.as_str()) == Some("child_of");
+        let child = wire::otlp::attribute(link.attributes, "opentracing.ref_type")
+            .and_then(|value| value.as_str())
+            == Some("child_of");
         let kind = if child { "CHILD_OF" } else { "FOLLOWS_FROM" };
         out.push(json!({ "refType": kind, "traceID": trace, "spanID": span }));
     }
@@ -141,9 +144,9 @@ fn plain(value: AnyValueView<'_>) -> Value {
         AnyValueView::Double(value) => value.into(),
         AnyValueView::Bytes(bytes) => STANDARD.encode(bytes).into(),
         AnyValueView::Array(array) => array.values.iter().map(plain).collect(),
-        AnyValueView::KeyValueList(list) => {
-            Value::Object(list.values.iter().map(|item| (item.key.as_str().to_owned(), plain(item.value()))).collect())
-        }
+        AnyValueView::KeyValueList(list) => Value::Object(
+            list.values.iter().map(|item| (item.key.as_str().to_owned(), plain(item.value()))).collect(),
+        ),
         AnyValueView::StringIndex(index) => index.into(),
     }
 }

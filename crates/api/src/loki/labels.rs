@@ -19,13 +19,15 @@ pub fn names(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 }
 
 pub fn values(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let values = doors.stores.logs.label_values(&streams(ask, "query", LABELS_DEFAULT_NS)?, ask.path("name"))?;
+    let values =
+        doors.stores.logs.label_values(&streams(ask, "query", LABELS_DEFAULT_NS)?, ask.path("name"))?;
     Ok(list(&values))
 }
 
 pub fn series(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let mut query = streams(ask, "query", HOUR_NS)?;
-    let sets: Result<Vec<_>, _> = ask.params.all("match[]").chain(ask.params.all("match")).map(Selector::parse_streams).collect();
+    let sets: Result<Vec<_>, _> =
+        ask.params.all("match[]").chain(ask.params.all("match")).map(Selector::parse_streams).collect();
     query.matcher_sets = sets?;
     // Grafana asks with `{}` or nothing for everything.
     query.matcher_sets.retain(|set| !set.is_empty());

@@ -42,7 +42,9 @@ pub fn query_range(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 /// Only metric queries have an instant form, in Loki too.
 pub fn query(_: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     Selector::parse(ask.params.get("query").unwrap_or_default())?;
-    Err(Refusal::bad("log queries are not supported as an instant query type, please change your query to a range query type"))
+    Err(Refusal::bad(
+        "log queries are not supported as an instant query type, please change your query to a range query type",
+    ))
 }
 
 fn limit(ask: &Ask) -> Result<usize, Refusal> {
@@ -51,7 +53,9 @@ fn limit(ask: &Ask) -> Result<usize, Refusal> {
         return Err(Refusal::bad("limit must be a positive value"));
     }
     if limit > LIMIT_MAX {
-        return Err(Refusal::bad(format!("max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {LIMIT_MAX})")));
+        return Err(Refusal::bad(format!(
+            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {LIMIT_MAX})"
+        )));
     }
     Ok(limit)
 }
@@ -94,7 +98,8 @@ fn flatten(streams: &[StreamResult]) -> BTreeMap<Vec<(Cow<'_, str>, &str)>, Vec<
     let mut groups: BTreeMap<Vec<(Cow<'_, str>, &str)>, Vec<&Entry>> = BTreeMap::new();
     for stream in streams {
         for entry in &stream.entries {
-            let mut labels: Vec<(Cow<'_, str>, &str)> = stream.labels.iter().map(|(name, value)| (name.into(), value)).collect();
+            let mut labels: Vec<(Cow<'_, str>, &str)> =
+                stream.labels.iter().map(|(name, value)| (name.into(), value)).collect();
             labels.extend(entry.structured_metadata.iter().map(|(name, value)| {
                 let taken = !stream.labels.get(name).is_empty();
                 let name = if taken { format!("{name}_extracted").into() } else { Cow::from(name) };
@@ -107,7 +112,12 @@ fn flatten(streams: &[StreamResult]) -> BTreeMap<Vec<(Cow<'_, str>, &str)>, Vec<
     groups
 }
 
-fn write_stream<'a>(out: &mut Vec<u8>, labels: impl Iterator<Item = (&'a str, &'a str)>, entries: &[&Entry], categorize: bool) {
+fn write_stream<'a>(
+    out: &mut Vec<u8>,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+    entries: &[&Entry],
+    categorize: bool,
+) {
     out.extend_from_slice(br#"{"stream":"#);
     json::string_map(out, labels);
     out.extend_from_slice(br#","values":"#);
@@ -120,7 +130,10 @@ fn write_stream<'a>(out: &mut Vec<u8>, labels: impl Iterator<Item = (&'a str, &'
             out.extend_from_slice(b",{");
             if !entry.structured_metadata.is_empty() {
                 out.extend_from_slice(br#""structuredMetadata":"#);
-                json::string_map(out, entry.structured_metadata.iter().map(|(name, value)| (&**name, &**value)));
+                json::string_map(
+                    out,
+                    entry.structured_metadata.iter().map(|(name, value)| (&**name, &**value)),
+                );
             }
             out.push(b'}');
         }
@@ -142,7 +155,10 @@ mod tests {
         let entry = |ts_ns, line: &str, level: &str| Entry {
             ts_ns,
             line: line.into(),
-            structured_metadata: vec![("app".into(), "shadowed".into()), ("detected_level".into(), level.into())],
+            structured_metadata: vec![
+                ("app".into(), "shadowed".into()),
+                ("detected_level".into(), level.into()),
+            ],
         };
         let labels = Arc::new(Labels::from_pairs([("app", "a")]));
         vec![StreamResult { labels, entries: vec![entry(2, "two \"x\"", "info"), entry(1, "one", "warn")] }]

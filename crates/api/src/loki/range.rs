@@ -17,13 +17,17 @@ impl Range {
     /// `start` and `end`, or `since` before `end`, or `default_ns` before it; `end` is now unless it is said.
     pub fn of(ask: &Ask, default_ns: i64) -> Result<Self, Refusal> {
         let time = |name: &str| {
-            let bad = |text: &str| Refusal::bad(format!("could not parse '{name}' parameter: cannot parse {text:?} as a time"));
+            let bad = |text: &str| {
+                Refusal::bad(format!("could not parse '{name}' parameter: cannot parse {text:?} as a time"))
+            };
             ask.params.get(name).map(|text| loki_ns(text).ok_or_else(|| bad(text))).transpose()
         };
         let since_ns = match ask.params.get("since") {
             None => default_ns,
             Some(text) => duration_ns(text).ok_or_else(|| {
-                Refusal::bad(format!("could not parse 'since' parameter: not a valid duration string: {text:?}"))
+                Refusal::bad(format!(
+                    "could not parse 'since' parameter: not a valid duration string: {text:?}"
+                ))
             })?,
         };
         let to_ns = time("end")?.unwrap_or_else(|| ask.now_ns());

@@ -36,7 +36,11 @@ impl Selector {
         let mut parser = Parser { text, at: 0 };
         let matchers = parser.stream_selector()?;
         parser.skip_space();
-        if parser.at < text.len() { Err(parser.unexpected("expecting end of the stream selector")) } else { Ok(matchers) }
+        if parser.at < text.len() {
+            Err(parser.unexpected("expecting end of the stream selector"))
+        } else {
+            Ok(matchers)
+        }
     }
 }
 
@@ -85,7 +89,9 @@ impl Parser<'_> {
             }
             Some(first) => format!("{:?}", first.to_string()),
         };
-        Refusal::bad(format!("parse error at line {line}, col {column}: syntax error: unexpected {word}, {wanted}"))
+        Refusal::bad(format!(
+            "parse error at line {line}, col {column}: syntax error: unexpected {word}, {wanted}"
+        ))
     }
 
     fn stream_selector(&mut self) -> Result<Vec<Matcher>, Refusal> {
@@ -93,7 +99,9 @@ impl Parser<'_> {
             return Err(Refusal::bad("parse error : syntax error: unexpected $end"));
         }
         if !self.eat("{") {
-            return Err(self.unexpected("expecting a stream selector in braces; metric queries are not evaluated by this server"));
+            return Err(self.unexpected(
+                "expecting a stream selector in braces; metric queries are not evaluated by this server",
+            ));
         }
         let mut matchers = Vec::new();
         while !self.eat("}") {
@@ -101,7 +109,9 @@ impl Parser<'_> {
                 return Err(self.unexpected("expecting \",\" or \"}\""));
             }
             if matchers.len() == MATCHERS_MAX {
-                return Err(Refusal::bad(format!("parse error : more than {MATCHERS_MAX} matchers in a stream selector")));
+                return Err(Refusal::bad(format!(
+                    "parse error : more than {MATCHERS_MAX} matchers in a stream selector"
+                )));
             }
             matchers.push(self.matcher()?);
         }
@@ -111,7 +121,8 @@ impl Parser<'_> {
     fn matcher(&mut self) -> Result<Matcher, Refusal> {
         self.skip_space();
         let rest = self.rest();
-        let len = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let len =
+            rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
         if len == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) {
             return Err(self.unexpected("expecting a label name"));
         }
@@ -127,7 +138,12 @@ impl Parser<'_> {
     }
 
     fn match_op(&mut self) -> Result<MatchOp, Refusal> {
-        for (token, op) in [("=~", MatchOp::Regex), ("!~", MatchOp::NotRegex), ("!=", MatchOp::NotEqual), ("=", MatchOp::Equal)] {
+        for (token, op) in [
+            ("=~", MatchOp::Regex),
+            ("!~", MatchOp::NotRegex),
+            ("!=", MatchOp::NotEqual),
+            ("=", MatchOp::Equal),
+        ] {
             if self.eat(token) {
                 return Ok(op);
             }
@@ -160,7 +176,8 @@ impl Parser<'_> {
             }
             if matches!(op, LineFilterOp::Regex | LineFilterOp::NotRegex) {
                 for text in &texts {
-                    model::regex::Regex::new(text).map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
+                    model::regex::Regex::new(text)
+                        .map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
                 }
             }
             filters.push(LineFilter { op, texts });
@@ -185,7 +202,8 @@ impl Parser<'_> {
             ends
         });
         let Some((len, _)) = end else { return Err(self.unexpected("the string has no end")) };
-        let text = unescape(&quoted[..len]).ok_or_else(|| self.unexpected("the string has an invalid escape"))?;
+        let text =
+            unescape(&quoted[..len]).ok_or_else(|| self.unexpected("the string has an invalid escape"))?;
         self.at += len + 2;
         Ok(text)
     }
@@ -199,7 +217,8 @@ fn unescape(text: &str) -> Option<String> {
         let digits: String = letters.take(len).collect();
         (digits.len() == len).then(|| u32::from_str_radix(&digits, radix).ok())?
     };
-    let push = |out: &mut Vec<u8>, letter: char| out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    let push =
+        |out: &mut Vec<u8>, letter: char| out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     while let Some(letter) = letters.next() {
         match letter {
             '\n' => return None,
@@ -234,7 +253,10 @@ mod tests {
 
     #[test]
     fn selectors_and_filters() {
-        let selector = Selector::parse("{app=\"a\\\"b\", env=~`x.*`} |= \"one\" or \"two\" # why\n != `three` |~ \"f(o+)\"").unwrap();
+        let selector = Selector::parse(
+            "{app=\"a\\\"b\", env=~`x.*`} |= \"one\" or \"two\" # why\n != `three` |~ \"f(o+)\"",
+        )
+        .unwrap();
         let shown: Vec<String> = selector.matchers.iter().map(ToString::to_string).collect();
         assert_eq!(shown, [r#"app="a\"b""#, r#"env=~"x.*""#]);
         let want = vec![
@@ -256,12 +278,27 @@ mod tests {
         check("{", "parse error at line 1, col 2: syntax error: unexpected $end, expecting a label name");
         check("{}", "parse error : queries require at least one regexp or equality matcher");
         check("{a=~\".*\"}", "parse error : queries require at least one regexp or equality matcher");
-        check("{a=1}", "parse error at line 1, col 4: syntax error: unexpected IDENTIFIER \"1\", expecting a string");
+        check(
+            "{a=1}",
+            "parse error at line 1, col 4: syntax error: unexpected IDENTIFIER \"1\", expecting a string",
+        );
         check("{a=\"1\" b=\"2\"}", "parse error at line 1, col 8: syntax error: unexpected IDENTIFIER \"b\"");
-        check("{a=\"1\"} | json", "parse error at line 1, col 9: syntax error: unexpected \"|\", expecting |=");
-        check("rate({a=\"1\"}[5m])", "parse error at line 1, col 1: syntax error: unexpected IDENTIFIER \"rate\"");
-        check("{a=\"1}", "parse error at line 1, col 4: syntax error: unexpected \"\\\"\", the string has no end");
-        check("{a=\"\\q\"}", "parse error at line 1, col 4: syntax error: unexpected \"\\\"\", the string has an invalid escape");
+        check(
+            "{a=\"1\"} | json",
+            "parse error at line 1, col 9: syntax error: unexpected \"|\", expecting |=",
+        );
+        check(
+            "rate({a=\"1\"}[5m])",
+            "parse error at line 1, col 1: syntax error: unexpected IDENTIFIER \"rate\"",
+        );
+        check(
+            "{a=\"1}",
+            "parse error at line 1, col 4: syntax error: unexpected \"\\\"\", the string has no end",
+        );
+        check(
+            "{a=\"\\q\"}",
+            "parse error at line 1, col 4: syntax error: unexpected \"\\\"\", the string has an invalid escape",
+        );
         check("{a=~\"(\"}", "parse error at line 1, col 5: ");
         check("{a=\"1\"} |~ \"(\"", "parse error : ");
     }

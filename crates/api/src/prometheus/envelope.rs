@@ -64,7 +64,10 @@ mod tests {
         let plain = success(&Remarks::default(), |out| out.extend(b"[]"));
         assert_eq!(text(plain), r#"{"status":"success","data":[]}"#);
         let cut = success(&Remarks::truncated(true), |out| out.extend(b"[]"));
-        assert_eq!(text(cut), r#"{"status":"success","data":[],"warnings":["results truncated due to limit"]}"#);
+        assert_eq!(
+            text(cut),
+            r#"{"status":"success","data":[],"warnings":["results truncated due to limit"]}"#
+        );
         let refused = refusal(&Refusal::bad("no \"such\" thing"));
         assert_eq!(refused.status, 400);
         let parsed: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();

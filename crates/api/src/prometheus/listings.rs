@@ -54,19 +54,24 @@ fn wanted(ask: &Ask) -> Result<Wanted, Refusal> {
     if to_ms < from_ms {
         return Err(Refusal::bad("invalid parameter \"end\": end timestamp must not be before start time"));
     }
-    let selectors = ask.params.all("match[]").map(|text| selector::parse("match[]", text)).collect::<Result<_, _>>()?;
+    let selectors =
+        ask.params.all("match[]").map(|text| selector::parse("match[]", text)).collect::<Result<_, _>>()?;
     let scope = Scope::new(ask.tenant.clone(), from_ms, to_ms, ask.budget.clone());
     Ok(Wanted { scope, selectors, limit: limit(ask)? })
 }
 
 pub fn limit(ask: &Ask) -> Result<usize, Refusal> {
-    let bad = |text: &str| Refusal::bad(format!("invalid parameter \"limit\": limit must be non-negative, got {text:?}"));
+    let bad = |text: &str| {
+        Refusal::bad(format!("invalid parameter \"limit\": limit must be non-negative, got {text:?}"))
+    };
     ask.params.get("limit").map_or(Ok(0), |text| text.parse().map_err(|_| bad(text)))
 }
 
 /// A time parameter in milliseconds.
 pub fn time(ask: &Ask, name: &str) -> Result<Option<i64>, Refusal> {
-    let bad = |text: &str| Refusal::bad(format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp"));
+    let bad = |text: &str| {
+        Refusal::bad(format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp"))
+    };
     ask.params.get(name).map(|text| prometheus_ms(text).ok_or_else(|| bad(text))).transpose()
 }
 

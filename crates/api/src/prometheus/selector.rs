@@ -6,7 +6,9 @@ use crate::refusal::Refusal;
 
 /// Texts as Prometheus': the parameter is named, then the parser's own error.
 pub fn parse(parameter: &str, text: &str) -> Result<Vec<Matcher>, Refusal> {
-    Err(Refusal::bad(format!("invalid parameter {parameter:?}: selectors are not read by this server, got {text:?}")))
+    Err(Refusal::bad(format!(
+        "invalid parameter {parameter:?}: selectors are not read by this server, got {text:?}"
+    )))
 }
 
 /// A name in a path may be escaped as `U__...` when it is not a plain one.

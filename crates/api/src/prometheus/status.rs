@@ -52,10 +52,14 @@ pub fn tsdb(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let bad = || Refusal::bad(format!("limit must be a positive number up to {TSDB_LIMIT_MAX}"));
     let limit = match ask.params.get("limit") {
         None => TSDB_LIMIT_DEFAULT,
-        Some(text) => text.parse().ok().filter(|limit| (1..=TSDB_LIMIT_MAX).contains(limit)).ok_or_else(bad)?,
+        Some(text) => {
+            text.parse().ok().filter(|limit| (1..=TSDB_LIMIT_MAX).contains(limit)).ok_or_else(bad)?
+        }
     };
     let found: Cardinality = doors.stores.metrics.cardinality(&ask.tenant, limit);
-    let list = |items: &[(String, u64)]| items.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>();
+    let list = |items: &[(String, u64)]| {
+        items.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>()
+    };
     Ok(data(&json!({
         "headStats": {
             "numSeries": found.series,

@@ -19,7 +19,9 @@ pub fn services(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let default_step_ms = ((end_ms - start_ms) / 60).max(1000);
     let step_ms = match ask.params.get("step") {
         None => default_step_ms,
-        Some(text) => prometheus_step_ms(text).filter(|ms| *ms > 0).ok_or_else(|| Refusal::bad(format!("invalid step: {text:?}")))?,
+        Some(text) => prometheus_step_ms(text)
+            .filter(|ms| *ms > 0)
+            .ok_or_else(|| Refusal::bad(format!("invalid step: {text:?}")))?,
     };
     if (end_ms - start_ms) / step_ms > STEPS_MAX {
         return Err(Refusal::bad(format!("more than {STEPS_MAX} steps: use a larger step")));
@@ -123,7 +125,10 @@ fn range(ask: &Ask) -> Result<(i64, i64), Refusal> {
 }
 
 fn ns_range(start_ms: i64, end_ms: i64) -> TimeRange {
-    TimeRange { from_ns: start_ms.saturating_mul(1_000_000), to_ns: end_ms.saturating_mul(1_000_000).saturating_sub(1) }
+    TimeRange {
+        from_ns: start_ms.saturating_mul(1_000_000),
+        to_ns: end_ms.saturating_mul(1_000_000).saturating_sub(1),
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use wire::proto::{Reader, Value as Wire};
 use wire::proto::schema::{FieldSchema, Kind, Label, Message};
+use wire::proto::{Reader, Value as Wire};
 
 /// `bytes` have been validated against `message`; what is not, ends the answer early.
 pub fn object(message: &'static Message, bytes: &[u8]) -> Map<String, Value> {
@@ -82,7 +82,13 @@ fn double(value: f64) -> Value {
     if value.is_finite() {
         return value.into();
     }
-    json!(if value.is_nan() { "NaN" } else if value > 0.0 { "Infinity" } else { "-Infinity" })
+    json!(if value.is_nan() {
+        "NaN"
+    } else if value > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    })
 }
 
 fn is_default(schema: &FieldSchema, value: &Value) -> bool {

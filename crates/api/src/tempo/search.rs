@@ -18,7 +18,9 @@ pub fn search(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     if let Some(query) = ask.params.get("q")
         && query.trim() != "{}"
     {
-        return Err(Refusal::bad(format!("invalid TraceQL query: {query:?}: this server searches by tags (tags, minDuration, maxDuration), only {{}} is evaluated")));
+        return Err(Refusal::bad(format!(
+            "invalid TraceQL query: {query:?}: this server searches by tags (tags, minDuration, maxDuration), only {{}} is evaluated"
+        )));
     }
     let query = query(ask)?;
     let found = doors.stores.traces.search(&query)?;
@@ -40,7 +42,10 @@ fn query(ask: &Ask) -> Result<SearchQuery, Refusal> {
     query.spans_per_set = positive(ask, "spss", SPANS_PER_SET_DEFAULT, SPANS_PER_SET_MAX)?;
     let duration = |name: &str| -> Result<Option<u64>, Refusal> {
         let bad = |text: &str| Refusal::bad(format!("invalid {name}: time: invalid duration {text:?}"));
-        ask.params.get(name).map(|text| duration_ns(text).map(i64::unsigned_abs).ok_or_else(|| bad(text))).transpose()
+        ask.params
+            .get(name)
+            .map(|text| duration_ns(text).map(i64::unsigned_abs).ok_or_else(|| bad(text)))
+            .transpose()
     };
     query.trace_duration_min_ns = duration("minDuration")?;
     query.trace_duration_max_ns = duration("maxDuration")?;
@@ -59,7 +64,9 @@ fn positive(ask: &Ask, name: &str, default: usize, max: usize) -> Result<usize, 
     let number = ask.params.parse::<usize>(name, "a number")?.unwrap_or(default);
     match number {
         0 => Err(Refusal::bad(format!("invalid {name}: must be a positive number"))),
-        _ if number > max => Err(Refusal::bad(format!("invalid {name}: must be less than or equal to {max}"))),
+        _ if number > max => {
+            Err(Refusal::bad(format!("invalid {name}: must be less than or equal to {max}")))
+        }
         _ => Ok(number),
     }
 }
@@ -93,10 +100,11 @@ pub fn status(text: &str) -> Result<Status, Refusal> {
 }
 
 pub fn kind(text: &str) -> Result<traces::Kind, Refusal> {
-    (0..=5)
-        .map(traces::Kind::from_number)
-        .find(|kind| kind.name() == text)
-        .ok_or_else(|| Refusal::bad(format!("invalid kind {text:?}: one of unspecified, internal, server, client, producer, consumer")))
+    (0..=5).map(traces::Kind::from_number).find(|kind| kind.name() == text).ok_or_else(|| {
+        Refusal::bad(format!(
+            "invalid kind {text:?}: one of unspecified, internal, server, client, producer, consumer"
+        ))
+    })
 }
 
 /// `a=b c="d e"`.
@@ -104,7 +112,11 @@ fn logfmt(text: &str) -> Result<Vec<(String, String)>, Refusal> {
     let mut pairs = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let bad = || Refusal::bad(format!("invalid tags: {text:?} is not logfmt, write key=value or key=\"value with spaces\""));
+        let bad = || {
+            Refusal::bad(format!(
+                "invalid tags: {text:?} is not logfmt, write key=value or key=\"value with spaces\""
+            ))
+        };
         let (key, after) = rest.split_once('=').ok_or_else(bad)?;
         if key.is_empty() || key.contains(|letter: char| letter.is_whitespace() || letter == '"') {
             return Err(bad());
@@ -154,7 +166,8 @@ fn summary(trace: &TraceSummary, by_tags: bool) -> Value {
         out["rootTraceName"] = name.into();
     }
     if trace.matched > 0 {
-        let set = json!({ "spans": trace.spans.iter().map(span).collect::<Vec<_>>(), "matched": trace.matched });
+        let set =
+            json!({ "spans": trace.spans.iter().map(span).collect::<Vec<_>>(), "matched": trace.matched });
         out["spanSets"] = json!([set]);
         if !by_tags {
             out["spanSet"] = set;
@@ -196,7 +209,12 @@ mod tests {
     #[test]
     fn tags_are_logfmt() {
         let pairs = |text: &str| logfmt(text).map_err(|refusal| refusal.message);
-        let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect::<Vec<(String, String)>>();
+        let owned = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect::<Vec<(String, String)>>()
+        };
         assert_eq!(pairs(""), Ok(vec![]));
         assert_eq!(pairs("a=b  c=\"d \\\"e\" f="), Ok(owned(&[("a", "b"), ("c", "d \"e"), ("f", "")])));
         for bad in ["a", "=b", "a=\"b", "a b=c"] {

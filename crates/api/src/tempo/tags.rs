@@ -13,8 +13,17 @@ use crate::refusal::Refusal;
 const VALUES_MAX: usize = 10_000;
 
 /// What every span has.
-const INTRINSICS: [&str; 9] =
-    ["duration", "kind", "name", "rootName", "rootServiceName", "status", "statusMessage", "traceDuration", "trace:id"];
+const INTRINSICS: [&str; 9] = [
+    "duration",
+    "kind",
+    "name",
+    "rootName",
+    "rootServiceName",
+    "status",
+    "statusMessage",
+    "traceDuration",
+    "trace:id",
+];
 
 const SCOPES: [(&str, AttributeScope); 5] = [
     ("resource", AttributeScope::Resource),
@@ -66,7 +75,8 @@ pub fn values(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 }
 
 pub fn values_v2(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let values: Vec<Json> = find(doors, ask)?.into_iter().map(|(kind, text)| json!({ "type": kind, "value": text })).collect();
+    let values: Vec<Json> =
+        find(doors, ask)?.into_iter().map(|(kind, text)| json!({ "type": kind, "value": text })).collect();
     Ok(Answer::json(json!({ "tagValues": values, "metrics": metrics(ask) }).to_string()))
 }
 
@@ -78,7 +88,9 @@ fn find(doors: &Doors, ask: &Ask) -> Result<Vec<(&'static str, String)>, Refusal
     let tag = ask.path("tag");
     match tag {
         "status" => return Ok(keywords(&["error", "ok", "unset"])),
-        "kind" => return Ok(keywords(&["client", "consumer", "internal", "producer", "server", "unspecified"])),
+        "kind" => {
+            return Ok(keywords(&["client", "consumer", "internal", "producer", "server", "unspecified"]));
+        }
         "service.name" | "resource.service.name" | ".service.name" => {
             let services = store.services(&ask.tenant, range, &ask.budget)?;
             return Ok(services.into_iter().map(|service| ("string", service)).collect());

@@ -37,13 +37,19 @@ pub fn security(world: &World) -> anyhow::Result<Security> {
     let secret = |source: &SecretSource| -> anyhow::Result<Secret> {
         let text = match source {
             SecretSource::File(path) => config::secrets::file_text(&*world.disk, path)?,
-            SecretSource::Env(name) => std::env::var(name).with_context(|| format!("secret {name} is not in the environment"))?,
+            SecretSource::Env(name) => {
+                std::env::var(name).with_context(|| format!("secret {name} is not in the environment"))?
+            }
         };
         let secret = Secret::new(&text);
         anyhow::ensure!(!secret.is_empty(), "secret {source:?} is empty");
         Ok(secret)
     };
-    let users = server.users.iter().map(|(name, source)| Ok((name.clone(), secret(source)?))).collect::<anyhow::Result<_>>()?;
+    let users = server
+        .users
+        .iter()
+        .map(|(name, source)| Ok((name.clone(), secret(source)?)))
+        .collect::<anyhow::Result<_>>()?;
     let tokens = server.tokens.iter().map(secret).collect::<anyhow::Result<_>>()?;
     let tls = match &server.tls {
         None => None,
@@ -61,19 +67,24 @@ pub fn security(world: &World) -> anyhow::Result<Security> {
 }
 
 /// Doors -> memory -> rates -> graph (here: straight to the stores, each behind its queue).
-pub fn otlp_door(world: &World, opened: &Opened, runtime: tokio::runtime::Handle) -> anyhow::Result<OtlpDoor> {
+pub fn otlp_door(
+    world: &World,
+    opened: &Opened,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<OtlpDoor> {
     let limits = &world.settings.limits;
     let guard = MemoryGuard::new(world.settings.memory.budget.len(), opened.held_bytes());
     let signals = opened.signals();
-    let plan = Plan {
-        pipelines: signals.iter().map(|signal| straight(*signal)).collect(),
-        connectors: Vec::new(),
-    };
+    let plan =
+        Plan { pipelines: signals.iter().map(|signal| straight(*signal)).collect(), connectors: Vec::new() };
     let graph = Graph::build(&plan, &mut opened.parts(world))?;
     let inlet = |signal: Signal| graph.inlet("doors", signal);
     let mut sink: Sink = Arc::new(BySignal::new(Signal::ALL.map(inlet)));
     if limits.tenant_rate.0 > 0 {
-        let rate = TenantRate { bytes_per_second: limits.tenant_rate.0 as f64, burst_bytes: limits.tenant_burst.0 as f64 };
+        let rate = TenantRate {
+            bytes_per_second: limits.tenant_rate.0 as f64,
+            burst_bytes: limits.tenant_burst.0 as f64,
+        };
         sink = RateGate::new(TenantRates::new(rate), world.clock.clone(), &world.registry, sink);
     }
     let sink = MemoryGate::new(guard.clone(), &world.registry, sink);

@@ -26,12 +26,19 @@ impl Opened {
         let store = Arc::new(ports::sim::SimStore::new());
         let deps = Deps::new(world.disk.clone(), world.clock.clone(), world.rng.clone(), store);
         let lane = LaneConfig::new(data);
-        let open = |signal: Signal| move |error: store::StoreError| anyhow::anyhow!("cannot open the {signal} store: {error}");
+        let open = |signal: Signal| {
+            move |error: store::StoreError| anyhow::anyhow!("cannot open the {signal} store: {error}")
+        };
         let (for_logs, for_metrics) = ((deps.clone(), lane.clone()), (deps.clone(), lane.clone()));
-        let logs = tokio::task::spawn_blocking(move || LogStore::open(for_logs.0, for_logs.1, logs::Config::default()));
-        let metrics = tokio::task::spawn_blocking(move || MetricStore::open(for_metrics.0, metrics::Config::new(for_metrics.1)));
+        let logs = tokio::task::spawn_blocking(move || {
+            LogStore::open(for_logs.0, for_logs.1, logs::Config::default())
+        });
+        let metrics = tokio::task::spawn_blocking(move || {
+            MetricStore::open(for_metrics.0, metrics::Config::new(for_metrics.1))
+        });
         let traces = tokio::task::spawn_blocking(move || TraceStore::open(deps, traces::Config { lane }));
-        let (logs, metrics, traces) = tokio::try_join!(logs, metrics, traces).context("a store could not be opened")?;
+        let (logs, metrics, traces) =
+            tokio::try_join!(logs, metrics, traces).context("a store could not be opened")?;
         let stores = Stores {
             logs: logs.map_err(open(Signal::Logs))?,
             metrics: metrics.map_err(open(Signal::Metrics))?,
@@ -75,7 +82,11 @@ impl Parts for StoreParts<'_> {
             Signal::Profiles => return Err("profiles have no store".into()),
         };
         let limits = &self.world.settings.limits;
-        let bounds = QueueBounds { batches_max: limits.queue_batches, bytes_max: limits.queue_bytes.len(), ..QueueBounds::default() };
+        let bounds = QueueBounds {
+            batches_max: limits.queue_batches,
+            bytes_max: limits.queue_bytes.len(),
+            ..QueueBounds::default()
+        };
         Ok(Queue::new(signal.name(), bounds, self.world.clock.clone(), &self.world.registry, store))
     }
 

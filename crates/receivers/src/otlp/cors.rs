@@ -16,7 +16,8 @@ pub struct Cors {
     pub max_age: Option<Duration>,
 }
 
-const ALWAYS_ALLOWED_HEADERS: [&str; 6] = ["accept", "accept-language", "content-type", "content-language", "origin", "x-requested-with"];
+const ALWAYS_ALLOWED_HEADERS: [&str; 6] =
+    ["accept", "accept-language", "content-type", "content-language", "origin", "x-requested-with"];
 
 impl Cors {
     /// Whether this is a browser asking beforehand, and if so the headers of the answer (status 204). No headers mean "no".
@@ -26,10 +27,13 @@ impl Cors {
             return None;
         }
         let mut answer = HeaderMap::new();
-        for vary in [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS] {
+        for vary in
+            [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS]
+        {
             answer.append(header::VARY, vary.into());
         }
-        let method_ok = headers[header::ACCESS_CONTROL_REQUEST_METHOD].as_bytes().eq_ignore_ascii_case(b"POST");
+        let method_ok =
+            headers[header::ACCESS_CONTROL_REQUEST_METHOD].as_bytes().eq_ignore_ascii_case(b"POST");
         let wanted = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
         let Some(origin) = self.origin(headers) else { return Some(answer) };
         if !method_ok || !wanted.is_none_or(|wanted| self.allows_headers(wanted)) {
@@ -69,7 +73,10 @@ impl Cors {
             return Some(HeaderValue::from_static("*"));
         }
         let text = origin.to_str().ok()?.to_ascii_lowercase();
-        self.allowed_origins.iter().any(|allowed| matches(&allowed.to_ascii_lowercase(), &text)).then(|| origin.clone())
+        self.allowed_origins
+            .iter()
+            .any(|allowed| matches(&allowed.to_ascii_lowercase(), &text))
+            .then(|| origin.clone())
     }
 
     fn allows_headers(&self, wanted: &HeaderValue) -> bool {
@@ -78,14 +85,18 @@ impl Cors {
             let configured = self.allowed_headers.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
             configured || ALWAYS_ALLOWED_HEADERS.iter().any(|always| always.eq_ignore_ascii_case(name))
         };
-        wanted.to_str().is_ok_and(|names| all || names.split(',').map(str::trim).filter(|name| !name.is_empty()).all(allowed))
+        wanted.to_str().is_ok_and(|names| {
+            all || names.split(',').map(str::trim).filter(|name| !name.is_empty()).all(allowed)
+        })
     }
 }
 
 fn matches(pattern: &str, origin: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == origin,
-        Some((start, end)) => origin.len() >= pattern.len() - 1 && origin.starts_with(start) && origin.ends_with(end),
+        Some((start, end)) => {
+            origin.len() >= pattern.len() - 1 && origin.starts_with(start) && origin.ends_with(end)
+        }
     }
 }
 
@@ -99,7 +110,11 @@ mod tests {
         request.insert(header::ACCESS_CONTROL_REQUEST_METHOD, "POST".parse().unwrap());
         request.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, headers.parse().unwrap());
         let answer = cors.preflight(&Method::OPTIONS, &request)?;
-        Some(answer.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).map_or(String::new(), |value| value.to_str().unwrap().into()))
+        Some(
+            answer
+                .get(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+                .map_or(String::new(), |value| value.to_str().unwrap().into()),
+        )
     }
 
     #[test]
@@ -109,13 +124,16 @@ mod tests {
             allowed_headers: vec!["X-Scope-OrgID".into()],
             ..Cors::default()
         };
-        let check = |origin: &str, headers: &str, want: &str| assert_eq!(ask(&cors, origin, headers).as_deref(), Some(want), "{origin}");
+        let check = |origin: &str, headers: &str, want: &str| {
+            assert_eq!(ask(&cors, origin, headers).as_deref(), Some(want), "{origin}")
+        };
         check("https://app.example.com", "content-type", "https://app.example.com");
         check("https://a.dev.example.com", "content-type, x-scope-orgid", "https://a.dev.example.com");
         check("https://dev.example.com", "content-type", "");
         check("https://app.example.com", "x-other", "");
         assert_eq!(ask(&Cors::default(), "https://app.example.com", ""), None);
-        let all = Cors { allowed_origins: vec!["*".into()], allowed_headers: vec!["*".into()], ..Cors::default() };
+        let all =
+            Cors { allowed_origins: vec!["*".into()], allowed_headers: vec!["*".into()], ..Cors::default() };
         assert_eq!(ask(&all, "https://x", "x-anything").as_deref(), Some("*"));
     }
 }

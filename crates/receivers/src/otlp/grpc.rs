@@ -93,7 +93,14 @@ impl OtlpGrpc {
         if held.bytes.is_empty() {
             return Ok(Vec::new());
         }
-        let offer = Offer { tenant, signal, format: Format::OtlpProto, compression: message.compression, held, body_bytes_max: limit };
+        let offer = Offer {
+            tenant,
+            signal,
+            format: Format::OtlpProto,
+            compression: message.compression,
+            held,
+            body_bytes_max: limit,
+        };
         let answer = self.door.intake.offer(offer).await;
         self.metrics.count(signal, &answer);
         match answer {
@@ -116,7 +123,9 @@ impl OtlpGrpc {
         read.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large(limit + 1, limit),
             BodyError::Memory(over) => status::memory(&over),
-            BodyError::Broken(reason) => Status::new(Code::Internal, format!("could not read the request: {reason}")),
+            BodyError::Broken(reason) => {
+                Status::new(Code::Internal, format!("could not read the request: {reason}"))
+            }
         })
     }
 
@@ -147,10 +156,14 @@ impl Handler for OtlpGrpc {
     type Body = GrpcBody;
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<GrpcBody> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        let is_grpc = content_type.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
+        let content_type =
+            request.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let is_grpc = content_type
+            .strip_prefix(b"application/grpc")
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
         if request.method() != Method::POST || !is_grpc {
-            let status = if is_grpc { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::UNSUPPORTED_MEDIA_TYPE };
+            let status =
+                if is_grpc { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::UNSUPPORTED_MEDIA_TYPE };
             let mut answer = Response::new(GrpcBody::default());
             *answer.status_mut() = status;
             return answer;
@@ -178,7 +191,11 @@ fn route(path: &str) -> Result<Call, Status> {
         None if service == HEALTH_SERVICE => (Call::HealthCheck, "Check"),
         None => return unimplemented(format!("unknown service {service}")),
     };
-    if method == known_method { Ok(call) } else { unimplemented(format!("unknown method {method} for service {service}")) }
+    if method == known_method {
+        Ok(call)
+    } else {
+        unimplemented(format!("unknown method {method} for service {service}"))
+    }
 }
 
 /// `grpc-timeout`: at most eight digits and a unit.
@@ -234,14 +251,22 @@ fn message(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Message, St
 fn encoding(headers: &HeaderMap) -> Result<Compression, Status> {
     let name = headers.get("grpc-encoding").map_or("", |value| value.to_str().unwrap_or("?"));
     match wire::compress::grpc_compression(name) {
-        Some(Compression::None) => Err(Status::new(Code::Internal, "grpc: compressed flag set with identity or empty encoding")),
+        Some(Compression::None) => {
+            Err(Status::new(Code::Internal, "grpc: compressed flag set with identity or empty encoding"))
+        }
         Some(compression) => Ok(compression),
-        None => Err(Status::new(Code::Unimplemented, format!("grpc: Decompressor is not installed for grpc-encoding {name:?}"))),
+        None => Err(Status::new(
+            Code::Unimplemented,
+            format!("grpc: Decompressor is not installed for grpc-encoding {name:?}"),
+        )),
     }
 }
 
 fn too_large(len: usize, limit: usize) -> Status {
-    Status::new(Code::ResourceExhausted, format!("grpc: received message larger than max ({len} vs. {limit})"))
+    Status::new(
+        Code::ResourceExhausted,
+        format!("grpc: received message larger than max ({len} vs. {limit})"),
+    )
 }
 
 fn head() -> Response<GrpcBody> {
@@ -272,7 +297,10 @@ fn refusal(status: &Status) -> Response<GrpcBody> {
     headers.insert("grpc-message", percent_encoded(&status.message));
     if status.retry_delay.is_some() {
         let details = STANDARD_NO_PAD.encode(status.to_proto());
-        headers.insert("grpc-status-details-bin", HeaderValue::try_from(details).expect("base64 is visible ASCII"));
+        headers.insert(
+            "grpc-status-details-bin",
+            HeaderValue::try_from(details).expect("base64 is visible ASCII"),
+        );
     }
     answer
 }
@@ -301,7 +329,10 @@ impl Body for GrpcBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
@@ -319,10 +350,16 @@ mod tests {
 
     #[test]
     fn methods_are_found_or_named() {
-        assert!(matches!(route("/opentelemetry.proto.collector.trace.v1.TraceService/Export"), Ok(Call::Export(Signal::Traces))));
+        assert!(matches!(
+            route("/opentelemetry.proto.collector.trace.v1.TraceService/Export"),
+            Ok(Call::Export(Signal::Traces))
+        ));
         let refused = |path: &str| route(path).err().map(|status| status.message).unwrap();
         assert_eq!(refused("/a.B/C"), "unknown service a.B");
-        assert_eq!(refused("/grpc.health.v1.Health/Watch"), "unknown method Watch for service grpc.health.v1.Health");
+        assert_eq!(
+            refused("/grpc.health.v1.Health/Watch"),
+            "unknown method Watch for service grpc.health.v1.Health"
+        );
         assert_eq!(refused("x"), "malformed method name: \"x\"");
     }
 
@@ -342,16 +379,24 @@ mod tests {
     #[test]
     fn messages_are_framed_exactly() {
         let check = |body: &'static [u8], encoding: &str, want: Result<&[u8], &str>| {
-            let headers = HeaderMap::from_iter([("grpc-encoding".parse().unwrap(), encoding.parse().unwrap())]);
+            let headers =
+                HeaderMap::from_iter([("grpc-encoding".parse().unwrap(), encoding.parse().unwrap())]);
             let got = message(&headers, Bytes::from_static(body), 4);
-            assert_eq!(got.as_ref().map(|message| &*message.bytes).map_err(|status| status.message.as_str()), want);
+            assert_eq!(
+                got.as_ref().map(|message| &*message.bytes).map_err(|status| status.message.as_str()),
+                want
+            );
         };
         check(b"\0\0\0\0\x02hi", "", Ok(b"hi"));
         check(b"\x01\0\0\0\x02hi", "gzip", Ok(b"hi"));
         check(b"\0\0\0\0\0", "", Ok(b""));
         check(b"\0\0\0", "", Err("unexpected EOF: the request ends before its message"));
         check(b"\0\0\0\0\x03hi", "", Err("unexpected EOF: the request ends within its message"));
-        check(b"\0\0\0\0\x01hi", "", Err("the request holds more than one message, but the method takes one"));
+        check(
+            b"\0\0\0\0\x01hi",
+            "",
+            Err("the request holds more than one message, but the method takes one"),
+        );
         check(b"\0\xff\0\0\0hi", "", Err("grpc: received message larger than max (4278190080 vs. 4)"));
         check(b"\x01\0\0\0\x02hi", "br", Err("grpc: Decompressor is not installed for grpc-encoding \"br\""));
         check(b"\x01\0\0\0\x02hi", "", Err("grpc: compressed flag set with identity or empty encoding"));

@@ -69,12 +69,14 @@ impl OtlpHttp {
         B::Error: std::fmt::Display,
     {
         if request.method() != Method::POST {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
+            let mut answer =
+                text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return answer;
         }
         let Some(encoding) = encoding_of(request.headers()) else {
-            let supported = "415 unsupported media type, supported: [application/json, application/x-protobuf]";
+            let supported =
+                "415 unsupported media type, supported: [application/json, application/x-protobuf]";
             return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, supported);
         };
         match self.accept(signal, encoding, request).await {
@@ -83,7 +85,12 @@ impl OtlpHttp {
         }
     }
 
-    async fn accept<B>(&self, signal: Signal, encoding: Encoding, request: Request<B>) -> Result<Answer, (u16, Status)>
+    async fn accept<B>(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        request: Request<B>,
+    ) -> Result<Answer, (u16, Status)>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
@@ -94,7 +101,8 @@ impl OtlpHttp {
         let tenant = tenant.map_err(|error| (401, Status::new(Code::Unauthenticated, error.to_string())))?;
         let compression = content_encoding(&head.headers).map_err(bad)?;
         let limit = self.door.bounds.http_body_bytes_max;
-        let held = body::read(body, limit, self.door.intake.guard()).await.map_err(|error| body_refusal(&error))?;
+        let held =
+            body::read(body, limit, self.door.intake.guard()).await.map_err(|error| body_refusal(&error))?;
         if held.bytes.is_empty() {
             return Ok(success(encoding, signal, &PartialSuccess::default()));
         }
@@ -132,7 +140,12 @@ impl Handler for OtlpHttp {
             *answer.headers_mut() = headers;
             return answer;
         }
-        let asked = self.cors.allowed_origins.is_empty().then(HeaderMap::new).unwrap_or_else(|| request.headers().clone());
+        let asked = self
+            .cors
+            .allowed_origins
+            .is_empty()
+            .then(HeaderMap::new)
+            .unwrap_or_else(|| request.headers().clone());
         let mut answer = match (self.unauthorized(request.headers()), Self::signal_of(request.uri().path())) {
             (Some(refused), _) => refused,
             (None, Some(signal)) => self.export(signal, request).await,

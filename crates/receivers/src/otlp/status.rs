@@ -18,7 +18,10 @@ pub fn of(not_taken: &NotTaken) -> RpcStatus {
 
 /// The memory budget is used up: come back in a moment.
 pub fn memory(over: &limits::OverBudget) -> RpcStatus {
-    RpcStatus { retry_delay: Some(std::time::Duration::from_secs(1)), ..RpcStatus::new(Code::Unavailable, over.to_string()) }
+    RpcStatus {
+        retry_delay: Some(std::time::Duration::from_secs(1)),
+        ..RpcStatus::new(Code::Unavailable, over.to_string())
+    }
 }
 
 /// For `Retry-After`: whole seconds, at least one.

@@ -56,7 +56,11 @@ struct Got {
     body: Vec<u8>,
 }
 
-async fn post(answer: Result<Accepted, Refused>, headers: &[(&str, &str)], body: &'static [u8]) -> (Got, Arc<Told>) {
+async fn post(
+    answer: Result<Accepted, Refused>,
+    headers: &[(&str, &str)],
+    body: &'static [u8],
+) -> (Got, Arc<Told>) {
     let (door, told) = door(answer);
     let mut request = ::http::Request::post("/v1/logs");
     for (name, value) in headers {

@@ -74,14 +74,20 @@ impl Auth {
         };
         let known = match value.as_bytes().split_at_checked(6) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"basic ") => self.knows_user(rest),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer") && rest.first() == Some(&b' ') => self.knows_token(&rest[1..]),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer") && rest.first() == Some(&b' ') => {
+                self.knows_token(&rest[1..])
+            }
             _ => return refuse("unknown authorization scheme"),
         };
         if known { Ok(()) } else { refuse("authorization is not valid") }
     }
 
     fn challenge(&self) -> HeaderValue {
-        HeaderValue::from_static(if self.users.is_empty() { "Bearer" } else { "Basic realm=\"oriel\", charset=\"UTF-8\"" })
+        HeaderValue::from_static(if self.users.is_empty() {
+            "Bearer"
+        } else {
+            "Basic realm=\"oriel\", charset=\"UTF-8\""
+        })
     }
 
     fn knows_user(&self, encoded: &[u8]) -> bool {
@@ -105,7 +111,8 @@ mod tests {
 
     #[test]
     fn only_who_knows_a_secret_comes_in() {
-        let users = vec![("ann".to_owned(), Secret::new("pass:word\n")), ("bob".to_owned(), Secret::new("b"))];
+        let users =
+            vec![("ann".to_owned(), Secret::new("pass:word\n")), ("bob".to_owned(), Secret::new("b"))];
         let auth = Auth::new(users, vec![Secret::new("token-1"), Secret::new("t2")]);
         let check = |value: Option<&str>, want: Result<(), &str>| {
             let mut headers = HeaderMap::new();

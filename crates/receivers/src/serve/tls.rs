@@ -53,16 +53,23 @@ impl Tls {
                 roots.add_parsable_certificates(self::certificates("client certificate authority", pem)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                     .build()
-                    .map_err(|error| BadTls::Pem { what: "client certificate authority", reason: error.to_string() })?;
+                    .map_err(|error| BadTls::Pem {
+                        what: "client certificate authority",
+                        reason: error.to_string(),
+                    })?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_single_cert(certificates, key).map_err(|error| BadTls::Pair(error.to_string()))?;
+        let mut config =
+            builder.with_single_cert(certificates, key).map_err(|error| BadTls::Pair(error.to_string()))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
+    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
         let timed = tokio::time::timeout(HANDSHAKE_TIMEOUT, self.0.accept(stream)).await;
         timed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long")))
     }
