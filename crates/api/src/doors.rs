@@ -197,7 +197,7 @@ pub fn question(family: Family, ask: Question) -> MethodRouter<Arc<Doors>> {
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         put(doors, family, ask, path, request).await
     };
-    axum::routing::get(handler.clone()).post(handler)
+    axum::routing::get(handler).post(handler)
 }
 
 async fn put(

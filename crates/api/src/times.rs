@@ -34,7 +34,7 @@ pub fn rfc3339_ns(text: &str) -> Option<i64> {
         }
         for place in 0..9 {
             nanos =
-                nanos * 10 + fraction[..len].as_bytes().get(place).map_or(0, |digit| i64::from(digit - b'0'));
+                nanos * 10 + fraction.as_bytes()[..len].get(place).map_or(0, |digit| i64::from(digit - b'0'));
         }
         rest = &fraction[len..];
     }
