@@ -79,7 +79,7 @@ async fn serve(world: &World, intake_runtime: tokio::runtime::Handle) -> anyhow:
     crate::arguments::say(&ready_line)?;
     tracing::info!(http = %listening[0], otlp_grpc = %listening[1], otlp_http = %listening[2], "ready");
 
-    told.to_stop().await;
+    told.wait_for_stop().await;
     tracing::info!("stopping: finishing what is under way");
     stop_pushes.cancel();
     pushes.close();
@@ -135,7 +135,7 @@ impl Told {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    async fn to_stop(&mut self) {
+    async fn wait_for_stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
