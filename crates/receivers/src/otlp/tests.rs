@@ -119,10 +119,10 @@ async fn the_pipelines_answer_becomes_the_protocols() {
     let partial = Ok(Accepted { items: 3, rejected: 2, message: "too old".into() });
     let (got, _) = post(partial.clone(), &[PROTO], b"\x0a\x00").await;
     assert_eq!((got.status, got.body.as_slice()), (200, &b"\x0a\x0b\x08\x02\x12\x07too old"[..]));
-    let (got, _) = post(partial, &[JSON], b"{\"resourceLogs\":[]}").await;
+    let (got, _) = post(partial, &[JSON], b"{\"resourceLogs\":[{}]}").await;
     assert_eq!(got.body, br#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"too old"}}"#);
 
-    let (got, _) = post(Err(Refused::Bad("bad record".into())), &[JSON], b"{\"resourceLogs\":[]}").await;
+    let (got, _) = post(Err(Refused::Bad("bad record".into())), &[JSON], b"{\"resourceLogs\":[{}]}").await;
     assert_eq!((got.status, got.body.as_slice()), (400, &br#"{"code":3,"message":"bad record"}"#[..]));
     let wait = Some(Duration::from_millis(1200));
     let limited = Refused::Limited { reason: "too fast".into(), retry_after: wait };
