@@ -29,7 +29,7 @@ use crate::answer::{Accepts, Answer};
 use crate::params::Params;
 use crate::queries::QueryPool;
 use crate::refusal::{Kind, Refusal};
-use crate::{jaeger, lifecycle, loki, prometheus, push, status, tempo};
+use crate::{jaeger, lifecycle, loki, prometheus, push, status, tempo, web};
 
 /// The stores of the four signals.
 #[derive(Clone)]
@@ -74,9 +74,9 @@ impl Api {
         Arc::new(Self { auth, registry, doors: ArcSwapOption::empty() })
     }
 
-    /// Opens the doors. `rest` answers what no door of this crate does: the user interface and doors of other crates.
+    /// Opens the doors. `rest` holds doors of other crates.
     pub fn open(&self, doors: Arc<Doors>, rest: Router) {
-        let router = rest.merge(router().with_state(doors));
+        let router = rest.merge(router().with_state(doors)).fallback(web::serve);
         self.doors.store(Some(Arc::new(Open { router })));
     }
 

@@ -21,5 +21,6 @@ pub mod refusal;
 pub mod status;
 pub mod tempo;
 pub mod times;
+pub mod web;
 
 pub use doors::{Api, Doors, Stores};

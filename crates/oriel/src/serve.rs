@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use api::Api;
 use config::Settings;
-use ports::{Clock, Disk, RealClock, RealDisk, RealRng, Rng};
+use ports::{Clock, Disk, RealClock, RealDisk};
 use receivers::otlp::grpc::OtlpGrpc;
 use receivers::otlp::http::OtlpHttp;
 use receivers::serve::{Bound, Serving};
@@ -29,7 +29,6 @@ pub struct World {
     pub settings: Settings,
     pub disk: Arc<dyn Disk>,
     pub clock: Arc<dyn Clock>,
-    pub rng: Arc<dyn Rng>,
     pub registry: Registry,
 }
 
@@ -39,7 +38,6 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         settings,
         disk: Arc::new(RealDisk),
         clock: Arc::new(RealClock::new()),
-        rng: Arc::new(RealRng::new()),
         registry: Registry::new(),
     };
     BUILD.register(&world.registry);

@@ -1,7 +1,6 @@
 //! The stores of the four signals on one data directory: opened side by side, closed together, each an exporter behind its own queue.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use api::Stores;
@@ -11,7 +10,7 @@ use logs::LogStore;
 use metrics::MetricStore;
 use model::Signal;
 use pipeline::{Accepted, Batch, Consumer, Parts, Queue, QueueBounds, Refused, Sink};
-use store::{Deps, LaneConfig};
+use store::{Deps, LaneConfig, StoreError};
 use traces::TraceStore;
 
 use super::World;
@@ -23,28 +22,18 @@ pub struct Opened {
 impl Opened {
     /// Opening replays journals, which blocks and takes time: all at once.
     pub async fn open(world: &World, data: &Path) -> anyhow::Result<Self> {
-        let store = Arc::new(ports::sim::SimStore::new());
-        let deps = Deps::new(world.disk.clone(), world.clock.clone(), world.rng.clone(), store);
+        let deps = Deps::local(data, world.registry.clone())?;
         let lane = LaneConfig::new(data);
-        let open = |signal: Signal| {
-            move |error: store::StoreError| anyhow::anyhow!("cannot open the {signal} store: {error}")
-        };
-        let (for_logs, for_metrics) = ((deps.clone(), lane.clone()), (deps.clone(), lane.clone()));
-        let logs = tokio::task::spawn_blocking(move || {
-            LogStore::open(for_logs.0, for_logs.1, logs::Config::default())
+        let (deps_of_logs, lane_of_logs) = (deps.clone(), lane.clone());
+        let logs =
+            beside(Signal::Logs, move || LogStore::open(deps_of_logs, lane_of_logs, logs::Config::default()));
+        let (deps_of_metrics, lane_of_metrics) = (deps.clone(), lane.clone());
+        let metrics = beside(Signal::Metrics, move || {
+            MetricStore::open(deps_of_metrics, metrics::Config::new(lane_of_metrics))
         });
-        let metrics = tokio::task::spawn_blocking(move || {
-            MetricStore::open(for_metrics.0, metrics::Config::new(for_metrics.1))
-        });
-        let traces = tokio::task::spawn_blocking(move || TraceStore::open(deps, traces::Config { lane }));
-        let (logs, metrics, traces) =
-            tokio::try_join!(logs, metrics, traces).context("a store could not be opened")?;
-        let stores = Stores {
-            logs: logs.map_err(open(Signal::Logs))?,
-            metrics: metrics.map_err(open(Signal::Metrics))?,
-            traces: traces.map_err(open(Signal::Traces))?,
-        };
-        Ok(Self { stores })
+        let traces = beside(Signal::Traces, move || TraceStore::open(deps, traces::Config { lane }));
+        let (logs, metrics, traces) = tokio::try_join!(logs, metrics, traces)?;
+        Ok(Self { stores: Stores { logs, metrics, traces } })
     }
 
     pub fn signals(&self) -> Vec<Signal> {
@@ -53,8 +42,11 @@ impl Opened {
 
     /// For the memory guard.
     pub fn held_bytes(&self) -> Vec<HeldBytes> {
-        let metrics = self.stores.metrics.clone();
-        vec![Box::new(move || metrics.stats().head_bytes as usize)]
+        let (logs, metrics) = (self.stores.logs.clone(), self.stores.metrics.clone());
+        vec![
+            Box::new(move || logs.lane().status().head_bytes),
+            Box::new(move || metrics.stats().head_bytes as usize),
+        ]
     }
 
     /// What the graph is built of.
@@ -65,6 +57,15 @@ impl Opened {
     pub async fn close(&self) -> anyhow::Result<()> {
         self.stores.logs.close().await.context("cannot close the log store")
     }
+}
+
+/// Opens a store on a thread that may block.
+async fn beside<T: Send + 'static>(
+    signal: Signal,
+    open: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> anyhow::Result<T> {
+    let opened = tokio::task::spawn_blocking(open).await.context("a store could not be opened")?;
+    opened.with_context(|| format!("cannot open the {signal} store"))
 }
 
 pub struct StoreParts<'a> {
