@@ -1,6 +1,6 @@
 //! What a log record costs in this crate: CPU of parse, build and merge, bytes on disk, and how fast scans go. Prints one line each.
 //!
-//! `cargo run --release -p logs --example cost [requests]`; 1,000 records a request, shaped as `bench` sends them (about 270 B each).
+//! `cargo run --release -p logs --example cost [requests] [ids]` (ids: a random id in every line); 1,000 records a request, shaped as `bench` sends them (about 270 B each).
 
 #![expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring program prints")]
@@ -72,6 +72,11 @@ fn record(record: &mut Writer<'_>, ts_ns: u64, random: &mut Random) {
             route.replace("{id}", &id.to_string()),
             random.below(20_000)
         ),
+    };
+    let line = if std::env::args().nth(2).is_some() {
+        format!("{line} trace={:016x}{:016x}", random.next(), random.next())
+    } else {
+        line
     };
     record.always_fixed64(1, ts_ns);
     record.always_fixed64(11, ts_ns);
@@ -209,12 +214,14 @@ fn sections(files: &[Arc<BlockHandle>], records: u64) {
 }
 
 fn scans(snapshot: &Snapshot<LogEngine>, tenant: &TenantId, records: u64) {
-    let cases: [(&str, Option<&str>, usize, bool); 6] = [
+    let cases: [(&str, Option<&str>, usize, bool); 8] = [
         ("newest 100", None, 100, true),
         ("all, no line", None, 0, false),
         ("all, whole", None, 0, true),
         ("contains a frequent word", Some("request failed"), 0, true),
         ("contains a word that is nowhere", Some("OutOfMemoryError"), 0, true),
+        ("contains a user that is nowhere", Some("user=u-77777"), 0, true),
+        ("contains a uuid that is nowhere", Some("9f8e7d6c-5b4a-3928-1706-f5e4d3c2b1a0"), 0, true),
         ("contains an id that is nowhere", Some("9f8e7d6c5b4a39281706f5e4d3c2b1a0"), 0, true),
     ];
     for (what, needle, limit, whole) in cases {

@@ -29,7 +29,7 @@ pub(crate) fn scan(
     visit: &mut dyn FnMut(StreamRef<'_>, EntryRef<'_>) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
     let lines = Lines::new(&query.line_filters)?;
-    let mut merge = Merge { plan, query, lines, next: 0, opened: Vec::new(), heap: BinaryHeap::new() };
+    let mut merge = Merge { plan, query, lines, next: 0, opened: Vec::new(), heap: BinaryHeap::new(), current: None };
     let mut emitter = Emitter {
         query,
         streams: &plan.streams,
@@ -64,6 +64,8 @@ struct Merge<'a> {
     /// By place in the plan; `None` when exhausted.
     opened: Vec<Option<(Opened, usize)>>,
     heap: BinaryHeap<(Key, u32)>,
+    /// What comes next, if it is known to come before all of the heap.
+    current: Option<(Key, u32)>,
 }
 
 impl Merge<'_> {
@@ -82,24 +84,25 @@ impl Merge<'_> {
                 Direction::Backward => candidate.max_ns,
                 Direction::Forward => !candidate.min_ns,
             };
-            if self.heap.peek().is_some_and(|((top, ..), _)| *top > bound) {
+            let top = self.current.or_else(|| self.heap.peek().copied());
+            if top.is_some_and(|((top, ..), _)| top > bound) {
                 break;
             }
             let opened = candidate.source.open(self.query, &self.lines)?;
             let place = self.opened.len() as u32;
             if let Some(first) = opened.hits.first() {
                 self.heap.push((self.key(first, candidate.seq), place));
+                self.heap.extend(self.current.take());
                 self.opened.push(Some((opened, 0)));
             } else {
                 self.opened.push(None);
             }
             self.next += 1;
         }
-        let Some(((ts, stream, ..), place)) = self.heap.pop() else { return Ok(None) };
+        let Some((key, place)) = self.current.take().or_else(|| self.heap.pop()) else { return Ok(None) };
         let Some((opened, position)) = &self.opened[place as usize] else { return Ok(None) };
         let hit = opened.hits[*position];
-        let twin_elsewhere =
-            self.heap.peek().is_some_and(|((other, on, ..), _)| (*other, *on) == (ts, stream));
+        let twin_elsewhere = self.heap.peek().is_some_and(|(other, _)| (other.0, other.1) == (key.0, key.1));
         let twin_here = opened
             .hits
             .get(position + 1)
@@ -110,12 +113,15 @@ impl Merge<'_> {
     fn advance(&mut self, place: usize) {
         let Some((opened, position)) = &mut self.opened[place] else { return };
         *position += 1;
-        match opened.hits.get(*position).copied() {
-            Some(hit) => {
-                let key = self.key(&hit, self.plan.candidates[place].seq);
-                self.heap.push((key, place as u32));
-            }
-            None => self.opened[place] = None,
+        let Some(hit) = opened.hits.get(*position).copied() else {
+            self.opened[place] = None;
+            return;
+        };
+        let next = (self.key(&hit, self.plan.candidates[place].seq), place as u32);
+        // Mostly the same source goes on.
+        match self.heap.peek() {
+            Some(top) if *top > next => self.heap.push(next),
+            _ => self.current = Some(next),
         }
     }
 }
