@@ -133,6 +133,17 @@ impl LogStore {
         self.lane.close().await
     }
 
+    /// What corruption has cost: every answer is without these records, and whoever shows one says so. Empty on a sound disk.
+    pub fn damage(&self) -> Vec<String> {
+        let damage = self.lane.snapshot().damage;
+        damage
+            .iter()
+            .map(|lost| {
+                format!("log records {}..{} are lost: {}", lost.offsets.start, lost.offsets.end, lost.reason)
+            })
+            .collect()
+    }
+
     /// Blocks whose tables are in memory, for `/metrics`.
     pub fn open_blocks(&self) -> usize {
         self.blocks.len()
@@ -199,12 +210,12 @@ impl Consumer for LogStore {
         let refusals = parsed.refusals;
         let items = parsed.batch.rows.len() as u64;
         if items == 0 {
-            return match refusals.entries {
-                0 => Ok(Accepted::default()),
-                _ if refusals.is_stream_limit => {
-                    Err(Refused::Limited { reason: refusals.first, retry_after: None })
+            return match &refusals.first {
+                None => Ok(Accepted::default()),
+                Some(first) if first.http_status() == 429 => {
+                    Err(Refused::Limited { reason: first.to_string(), retry_after: None })
                 }
-                _ => Err(Refused::Bad(refusals.first)),
+                Some(first) => Err(Refused::Bad(first.to_string())),
             };
         }
         let mut record = Record {
@@ -227,7 +238,7 @@ impl Consumer for LogStore {
             engine.trust(&batch.tenant, batch.format, body, batch.received_at_ms).map_err(Refused::Bad)?
         };
         self.lane.append(record, prepared).await.map_err(refused)?;
-        Ok(Accepted { items, rejected: refusals.entries, message: refusals.first })
+        Ok(Accepted { items, rejected: refusals.entries, message: refusals.message() })
     }
 }
 

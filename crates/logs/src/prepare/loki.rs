@@ -1,6 +1,7 @@
-//! The walk over a Loki push request, and Loki's text form of a label set.
+//! The walk over a Loki push request.
 
 use model::Labels;
+use wire::loki::{Rejection, parse_labels};
 use wire::proto::{Fault, Reader, Value};
 
 use super::Walk;
@@ -42,7 +43,7 @@ impl Walk<'_> {
         let origin = match self.origin(&key, || stream_labels(labels).map(Origin::of_stream)) {
             Ok(origin) => origin,
             Err(reason) => {
-                self.refusals.add(entries, || reason);
+                self.refusals.add(entries, reason);
                 return Ok(());
             }
         };
@@ -111,132 +112,16 @@ fn level_of(pair: &[u8]) -> Result<Option<Level>, Fault> {
     Ok(is_level.then(|| Level::from_word(value)).flatten())
 }
 
-/// Reads `{name="value", ...}` and answers with Loki's texts.
-fn stream_labels(text: &[u8]) -> Result<Labels, String> {
-    let bad = |reason: &str| {
-        format!("error parsing labels '{}' with error: {reason}", String::from_utf8_lossy(text))
+/// The labels of a stream, or why there are none.
+fn stream_labels(text: &[u8]) -> Result<Labels, Rejection> {
+    let invalid = |error: String| Rejection::InvalidLabels {
+        labels: String::from_utf8_lossy(text).into_owned(),
+        error,
     };
-    let text = std::str::from_utf8(text).map_err(|_| bad("invalid UTF-8"))?;
-    let labels = parse_labels(text).map_err(|reason| bad(&reason))?;
+    let text = std::str::from_utf8(text).map_err(|error| invalid(error.to_string()))?;
+    let labels = parse_labels(text).map_err(|error| invalid(error.to_string()))?;
     if labels.is_empty() {
-        return Err("error at least one label pair is required per stream".to_owned());
+        return Err(Rejection::MissingLabels);
     }
-    let mut names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("stream '{text}' has duplicate label name: '{}'", pair[0]));
-    }
-    Ok(Labels::from_pairs(labels))
-}
-
-fn parse_labels(text: &str) -> Result<Vec<(String, String)>, String> {
-    let mut rest = text.trim_ascii().strip_prefix('{').ok_or("expected '{'")?.trim_ascii_start();
-    let mut labels = Vec::new();
-    loop {
-        if let Some(after) = rest.strip_prefix('}') {
-            return if after.trim_ascii().is_empty() {
-                Ok(labels)
-            } else {
-                Err("unexpected text after '}'".into())
-            };
-        }
-        let end =
-            rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').unwrap_or(rest.len());
-        let (name, after) = rest.split_at(end);
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(format!("expected a label name at {:?}", rest.chars().take(20).collect::<String>()));
-        }
-        let after =
-            after.trim_ascii_start().strip_prefix('=').ok_or_else(|| format!("expected '=' after {name}"))?;
-        let (value, after) = quoted(after.trim_ascii_start())?;
-        labels.push((name.to_owned(), value));
-        rest = after.trim_ascii_start();
-        match rest.strip_prefix(',') {
-            Some(after) => rest = after.trim_ascii_start(),
-            None if rest.starts_with('}') => {}
-            None => {
-                return Err(format!(
-                    "expected ',' or '}}' after the value of {}",
-                    labels[labels.len() - 1].0
-                ));
-            }
-        }
-    }
-}
-
-/// A Go string literal and what follows it.
-fn quoted(text: &str) -> Result<(String, &str), String> {
-    if let Some(raw) = text.strip_prefix('`') {
-        let end = raw.find('`').ok_or("raw string is not terminated")?;
-        return Ok((raw[..end].to_owned(), &raw[end + 1..]));
-    }
-    let inner = text.strip_prefix('"').ok_or("expected a quoted label value")?;
-    let mut value: Vec<u8> = Vec::new();
-    let mut chars = inner.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => {
-                let value = String::from_utf8(value).map_err(|_| "label value is not UTF-8")?;
-                return Ok((value, &inner[at + 1..]));
-            }
-            '\\' => escape(&mut chars, &mut value)?,
-            c => value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    Err("quoted string is not terminated".into())
-}
-
-fn escape(chars: &mut std::str::CharIndices<'_>, value: &mut Vec<u8>) -> Result<(), String> {
-    let (_, kind) = chars.next().ok_or("escape sequence is not complete")?;
-    let mut digits = |count: usize, radix: u32, first: u32| {
-        (0..count).try_fold(first, |number, _| {
-            let digit = chars.next().and_then(|(_, c)| c.to_digit(radix))?;
-            Some(number * radix + digit)
-        })
-    };
-    let plain = match kind {
-        'a' => 7,
-        'b' => 8,
-        'f' => 12,
-        'n' => b'\n',
-        'r' => b'\r',
-        't' => b'\t',
-        'v' => 11,
-        '\\' | '"' | '\'' => kind as u8,
-        'x' => u8::try_from(digits(2, 16, 0).ok_or("bad \\x escape")?).map_err(|_| "bad \\x escape")?,
-        '0'..='7' => {
-            let number = digits(2, 8, kind as u32 - '0' as u32).ok_or("bad octal escape")?;
-            u8::try_from(number).map_err(|_| "bad octal escape")?
-        }
-        'u' | 'U' => {
-            let number = digits(if kind == 'u' { 4 } else { 8 }, 16, 0).ok_or("bad \\u escape")?;
-            let c = char::from_u32(number).ok_or("bad \\u escape")?;
-            value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            return Ok(());
-        }
-        other => return Err(format!("unknown escape sequence \\{other}")),
-    };
-    value.push(plain);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn label_sets_are_read_as_loki_reads_them() {
-        let check = |text: &str, expect: Result<&str, &str>| {
-            let labels = stream_labels(text.as_bytes()).map(|labels| labels.to_string());
-            assert_eq!(labels.as_deref().map_err(String::as_str), expect, "{text}");
-        };
-        check(r#"{app="a", env = "b" ,}"#, Ok(r#"{app="a", env="b"}"#));
-        check(r#" { a="x\"y\n\u00e9\x41" } "#, Ok(r#"{a="x\"y\néA"}"#));
-        check("{a=`x\\y`}", Ok(r#"{a="x\\y"}"#));
-        check("{}", Err("error at least one label pair is required per stream"));
-        check(r#"{a="1",a="2"}"#, Err(r#"stream '{a="1",a="2"}' has duplicate label name: 'a'"#));
-        check(r#"{a="1"#, Err(r#"error parsing labels '{a="1' with error: quoted string is not terminated"#));
-        check("a", Err("error parsing labels 'a' with error: expected '{'"));
-        check(r#"{a="1"}x"#, Err(r#"error parsing labels '{a="1"}x' with error: unexpected text after '}'"#));
-    }
+    Ok(labels)
 }

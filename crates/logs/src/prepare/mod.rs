@@ -62,7 +62,12 @@ pub(crate) fn parse(
             }
             walk.otlp();
         }
-        RecordKind::Loki => walk.loki().map_err(|fault: Fault| format!("malformed push request: {fault}"))?,
+        RecordKind::Loki => {
+            if checks.is_some() {
+                wire::loki::validate_push(&body).map_err(|error| error.to_string())?;
+            }
+            walk.loki().map_err(|fault: Fault| format!("malformed push request: {fault}"))?;
+        }
     }
     Ok(Parsed { batch: walk.batch, refusals: walk.refusals })
 }

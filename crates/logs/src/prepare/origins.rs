@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use model::{Labels, TenantId};
 use parking_lot::Mutex;
+use wire::loki::{Rejection, print_labels};
 
 use crate::origin::Origin;
 
@@ -21,14 +22,6 @@ struct Known {
     streams: HashSet<Arc<Labels>>,
 }
 
-/// Why there is no origin.
-pub(crate) enum NoOrigin {
-    /// One stream too many.
-    TooManyStreams(Arc<Labels>),
-    /// The description is bad or over a limit.
-    Bad(String),
-}
-
 impl Origins {
     /// The origin that `key` describes. `make` is called for an unknown key only.
     pub(crate) fn get(
@@ -37,17 +30,18 @@ impl Origins {
         key: &[u8],
         streams_max: usize,
         entries_max: usize,
-        make: impl FnOnce() -> Result<Origin, String>,
-    ) -> Result<Arc<Origin>, NoOrigin> {
+        make: impl FnOnce() -> Result<Origin, Rejection>,
+    ) -> Result<Arc<Origin>, Rejection> {
         let mut tenants = self.tenants.lock();
         if let Some(origin) = tenants.get(tenant).and_then(|known| known.by_bytes.get(key)) {
             return Ok(origin.clone());
         }
-        let origin = make().map_err(NoOrigin::Bad)?;
+        let origin = make()?;
         let known = tenants.entry(tenant.clone()).or_default();
         if !known.streams.contains(&origin.labels) {
             if known.streams.len() >= streams_max {
-                return Err(NoOrigin::TooManyStreams(origin.labels));
+                let stream = print_labels(origin.labels.iter());
+                return Err(Rejection::StreamLimit { stream, tenant: tenant.to_string() });
             }
             known.streams.insert(origin.labels.clone());
         }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use wire::loki::Rejection;
 use wire::otlp::common::AnyValueView;
 use wire::otlp::logs::LogsView;
 use wire::proto::{Reader, Value, View};
 
 use super::Walk;
-use super::origins::NoOrigin;
 use crate::any_value::write_text;
 use crate::batch::{RecordKind, Row, Span, each_own};
-use crate::checks::{MetadataSize, loki_labels};
+use crate::checks::MetadataSize;
 use crate::level::{LEVEL_NAMES, Level};
 use crate::origin::Origin;
 
@@ -35,7 +35,7 @@ impl Walk<'_> {
                         }
                         self.close_group(origin, start);
                     }
-                    Err(reason) => self.refusals.add(count.count() as u64, || reason),
+                    Err(reason) => self.refusals.add(count.count() as u64, reason),
                 }
             }
         }
@@ -45,8 +45,8 @@ impl Walk<'_> {
     pub(super) fn origin(
         &mut self,
         key: &[u8],
-        make: impl FnOnce() -> Result<Origin, String>,
-    ) -> Result<Arc<Origin>, String> {
+        make: impl FnOnce() -> Result<Origin, Rejection>,
+    ) -> Result<Arc<Origin>, Rejection> {
         let checks = self.checks;
         let config = checks.map(|checks| checks.config);
         let streams_max = match config.map(|config| config.max_global_streams_per_user) {
@@ -59,18 +59,7 @@ impl Walk<'_> {
             checks.map_or(Ok(()), |checks| checks.stream(&origin.labels))?;
             Ok(origin)
         };
-        self.origins.get(&self.batch.tenant, key, streams_max, entries_max, checked).map_err(|no| match no {
-            NoOrigin::Bad(reason) => reason,
-            NoOrigin::TooManyStreams(labels) => {
-                self.refusals.is_stream_limit = true;
-                format!(
-                    "maximum active stream limit exceeded when trying to create stream {}, reduce the number of active streams (reduce \
-                     labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{}'",
-                    loki_labels(&labels),
-                    self.batch.tenant
-                )
-            }
-        })
+        self.origins.get(&self.batch.tenant, key, streams_max, entries_max, checked)
     }
 
     fn otlp_record(&mut self, origin: &Origin, record: &[u8]) {

@@ -29,7 +29,8 @@ pub(crate) fn scan(
     visit: &mut dyn FnMut(StreamRef<'_>, EntryRef<'_>) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
     let lines = Lines::new(&query.line_filters)?;
-    let mut merge = Merge { plan, query, lines, next: 0, opened: Vec::new(), heap: BinaryHeap::new(), current: None };
+    let mut merge =
+        Merge { plan, query, lines, next: 0, opened: Vec::new(), heap: BinaryHeap::new(), current: None };
     let mut emitter = Emitter {
         query,
         streams: &plan.streams,
