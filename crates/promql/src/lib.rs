@@ -1,12 +1,24 @@
 //! PromQL as a language: text to a typed tree with spans, and back.
 //!
 //! `lexer -> parser -> check` gives an [`ast::Expr`]; `printer` and `pretty` write it. Pure and bounded: any bytes give a
-//! tree or errors, never a panic, in time and memory proportional to the text (see `Limits`). Evaluation is `eval`.
+//! tree or errors, never a panic, in time and memory proportional to the text (see [`Limits`]). Evaluation is `eval`.
 
 pub mod ast;
+mod check;
+mod error;
 pub mod functions;
-pub mod span;
+mod lexer;
+mod literal;
+mod parser;
+mod pretty;
+mod printer;
+mod span;
+mod token;
 
 pub use ast::Expr;
+pub use error::{ParseError, ParseErrors};
 pub use functions::Function;
+pub use literal::{format_duration_ms, format_number, parse_duration_ms};
+pub use parser::{Limits, Options, parse, parse_selector, parse_with};
+pub use pretty::prettify;
 pub use span::{Position, Span};

@@ -1,7 +1,7 @@
 //! Durations as written: a literal, or arithmetic over literals, `step()` and `range()` that resolves per query.
 //!
 //! Values are seconds in `f64`, as in Prometheus; [`DurationExpr::resolve_ms`] truncates to milliseconds. A literal
-//! resolves without a query and is rounded when it is parsed.
+//! resolves without a query.
 
 use crate::ast::NumberLiteral;
 use crate::span::Span;
@@ -80,7 +80,7 @@ impl DurationExpr {
     /// Milliseconds of a plain literal; `None` when the value depends on the query.
     pub fn literal_ms(&self) -> Option<i64> {
         match self {
-            Self::Literal(number) => Some((number.value * 1000.0).round() as i64),
+            Self::Literal(number) => Some((number.value * 1e9).round() as i64 / 1_000_000),
             _ => None,
         }
     }
