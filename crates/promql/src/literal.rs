@@ -164,7 +164,7 @@ pub fn format_duration_ms(duration_ms: i64) -> String {
     }
     let mut rest = duration_ms.unsigned_abs();
     for (unit, unit_ms, only_exact) in UNITS {
-        if only_exact && rest % unit_ms != 0 {
+        if only_exact && !rest.is_multiple_of(unit_ms) {
             continue;
         }
         if rest >= unit_ms {
