@@ -7,13 +7,29 @@
 //! Invariants: every bit of every value survives; what is refused is refused before the journal, so what the journal holds is applied
 //! whole; a block is a function of its records. Not here: PromQL (`promql`, `eval`), API shapes (`api`), the journal and files (`store`).
 
+mod block;
+mod build;
 pub mod config;
+mod delete;
+mod engine;
+mod head;
+mod ingest;
+mod merge;
 pub mod query;
+mod read;
+mod series;
 mod store;
 
+pub use block::group::ReadScratch;
 pub use config::Config;
+pub use delete::Deletion;
+pub use engine::MetricsEngine;
 pub use query::{
     Budget, Cardinality, Columns, FamilyMetadata, Hints, LabelCardinality, Listing, ReadError, Scope,
     SeriesData, SeriesExemplars, Stats, TimeRange,
 };
-pub use store::{MetricStore, SeriesSet};
+pub use read::set::SeriesSet;
+pub use store::MetricStore;
+
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,100 @@ impl Columns {
     pub fn is_empty(&self) -> bool {
         self.t_ms.is_empty()
     }
+
+    /// Keeps the samples at times for which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(i64) -> bool) {
+        if self.t_ms.iter().all(|&t| keep(t)) {
+            return;
+        }
+        let old = std::mem::take(self);
+        let mut histograms = old.histograms.into_iter().peekable();
+        for (index, &t_ms) in old.t_ms.iter().enumerate() {
+            let histogram = histograms.next_if(|(place, _)| *place as usize == index);
+            if !keep(t_ms) {
+                continue;
+            }
+            if let Some((_, histogram)) = histogram {
+                self.histograms.push((self.t_ms.len() as u32, histogram));
+            }
+            self.t_ms.push(t_ms);
+            self.values.push(old.values[index]);
+            if !old.start_ms.is_empty() {
+                self.start_ms.push(old.start_ms[index]);
+            }
+        }
+    }
+
+    /// Bytes of memory, roughly: what a query's budget is asked for.
+    pub fn bytes(&self) -> usize {
+        let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
+        (self.t_ms.len() + self.values.len() + self.start_ms.len()) * 8 + histograms
+    }
+
+    /// Adds samples of the same series from a younger source; at equal times this one's stay.
+    pub fn merge(&mut self, younger: Self) {
+        if younger.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            *self = younger;
+            return;
+        }
+        if !self.start_ms.is_empty() || !younger.start_ms.is_empty() {
+            self.start_ms.resize(self.len(), 0);
+        }
+        if self.t_ms.last() < younger.t_ms.first() {
+            self.append(younger);
+        } else {
+            self.interleave(younger);
+        }
+    }
+
+    fn append(&mut self, mut younger: Self) {
+        let base = self.len() as u32;
+        if !self.start_ms.is_empty() {
+            younger.start_ms.resize(younger.len(), 0);
+        }
+        self.t_ms.append(&mut younger.t_ms);
+        self.values.append(&mut younger.values);
+        self.start_ms.append(&mut younger.start_ms);
+        self.histograms.extend(younger.histograms.into_iter().map(|(place, h)| (place + base, h)));
+    }
+
+    fn interleave(&mut self, mut younger: Self) {
+        let older = std::mem::take(self);
+        let with_starts = !older.start_ms.is_empty();
+        if with_starts {
+            younger.start_ms.resize(younger.len(), 0);
+        }
+        let (mut a, mut b) = (0, 0);
+        while a < older.len() || b < younger.len() {
+            let (t_a, t_b) = (older.t_ms.get(a), younger.t_ms.get(b));
+            let from_older = t_b.is_none() || t_a.is_some_and(|t_a| Some(t_a) <= t_b);
+            let (from, index) = if from_older { (&older, a) } else { (&younger, b) };
+            if t_a == t_b {
+                b += 1;
+            }
+            if let Ok(found) = from.histograms.binary_search_by_key(&(index as u32), |(place, _)| *place) {
+                self.histograms.push((self.t_ms.len() as u32, from.histograms[found].1.clone()));
+            }
+            self.t_ms.push(from.t_ms[index]);
+            self.values.push(from.values[index]);
+            if with_starts {
+                self.start_ms.push(from.start_ms[index]);
+            }
+            if from_older { a += 1 } else { b += 1 }
+        }
+    }
+}
+
+fn histogram_bytes(histogram: &NativeHistogram) -> usize {
+    match histogram {
+        NativeHistogram::Integer(integer) => {
+            size_of_val(&**integer) + (integer.positive.counts.len() + integer.negative.counts.len()) * 8
+        }
+        NativeHistogram::Float(float) => float.byte_size(),
+    }
 }
 
 /// One series of an answer.

@@ -1,146 +1,322 @@
 //! The facade: one value that takes batches and answers questions.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use ::store::lane::{Deps, StoreError};
+use ::store::engine::SignalEngine;
+use ::store::lane::{AppendError, Deps, Lane, StoreError};
 use async_trait::async_trait;
-use model::{Matcher, TenantId};
+use bytes::Bytes;
+use model::{Compression, Format, Labels, Matcher, TenantId};
 use pipeline::{Accepted, Batch, Consumer, Refused};
+use ports::Record;
 
 use crate::config::Config;
+use crate::delete::Deletion;
+use crate::engine::MetricsEngine;
+use crate::ingest::body;
+use crate::ingest::resolve::Resolved;
 use crate::query::{
-    Cardinality, FamilyMetadata, Hints, LabelCardinality, Listing, ReadError, Scope, SeriesData,
-    SeriesExemplars, Stats, TimeRange,
+    Budget, Cardinality, FamilyMetadata, Hints, LabelCardinality, Listing, ReadError, Scope, SeriesExemplars,
+    Stats, TimeRange,
 };
+use crate::read::{self, listing, set::SeriesSet};
+
+/// How long a client should wait when memory is short.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The store. Methods that read may block: call them where blocking is allowed.
 pub struct MetricStore {
-    _config: Config,
+    lane: Arc<Lane<MetricsEngine>>,
+    clock: Arc<dyn ports::Clock>,
 }
 
-/// The answer to a selector: series sorted by labels, decoded one by one as they are asked for. Holds one consistent snapshot.
-pub struct SeriesSet {
-    done: bool,
-}
-
-impl Iterator for SeriesSet {
-    type Item = Result<SeriesData, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.done = true;
-        None
-    }
+fn slices(selectors: &[Vec<Matcher>]) -> Vec<&[Matcher]> {
+    selectors.iter().map(Vec::as_slice).collect()
 }
 
 impl MetricStore {
     /// Opens the store and brings back what the journal holds. Blocking.
-    pub fn open(_deps: Deps, config: Config) -> Result<Arc<Self>, StoreError> {
-        Ok(Arc::new(Self { _config: config }))
+    pub fn open(deps: Deps, config: Config) -> Result<Arc<Self>, StoreError> {
+        let (seed, clock) = (deps.rng.next_u64(), deps.clock.clone());
+        let lane_config = config.lane.clone();
+        let lane = Lane::open(MetricsEngine::new(config, seed), deps, lane_config)?;
+        let engine = lane.engine();
+        for file in &lane.snapshot().files {
+            let block = file.reader()?;
+            for tenant in block.tenants() {
+                let part =
+                    crate::block::reader::TenantBlock::open(block.clone(), tenant, engine.cache.clone())?;
+                for (offset, deletion) in part.map(|part| part.deletions()).transpose()?.unwrap_or_default() {
+                    engine.remember_deletion(tenant, offset, deletion);
+                }
+            }
+        }
+        Ok(Arc::new(Self { lane, clock }))
     }
 
-    /// Series that all matchers accept, with their samples in the scope's range. Series without a sample there are left out.
-    pub fn select(
-        &self,
-        scope: &Scope,
-        _matchers: &[Matcher],
-        _hints: Hints,
-    ) -> Result<SeriesSet, ReadError> {
+    pub fn config(&self) -> &Config {
+        &self.lane.engine().config
+    }
+
+    /// The lane under the store, for the server's own telemetry and for background work.
+    pub fn lane(&self) -> &Arc<Lane<MetricsEngine>> {
+        &self.lane
+    }
+
+    fn parts(&self, scope: &Scope) -> Result<Vec<read::Part>, ReadError> {
         scope.budget.check()?;
-        Ok(SeriesSet { done: false })
+        read::parts(self.lane.engine(), &self.lane.snapshot(), scope)
+    }
+
+    /// Series that all matchers accept, sorted by labels, with their samples in the scope's range. Iterating leaves out series without a sample.
+    pub fn select(&self, scope: &Scope, matchers: &[Matcher], hints: Hints) -> Result<SeriesSet, ReadError> {
+        SeriesSet::new(self.parts(scope)?, scope, &[matchers], hints)
     }
 
     /// Label sets that any of the selectors accepts (none given: all), sorted. `limit` 0: no limit.
     pub fn series(
         &self,
         scope: &Scope,
-        _selectors: &[Vec<Matcher>],
-        _limit: usize,
-    ) -> Result<Listing<model::Labels>, ReadError> {
-        scope.budget.check()?;
-        Ok(Listing::default())
+        selectors: &[Vec<Matcher>],
+        limit: usize,
+    ) -> Result<Listing<Labels>, ReadError> {
+        let selectors = if selectors.is_empty() { vec![&[][..]] } else { slices(selectors) };
+        let hints = Hints { labels_only: true, start_times: false };
+        let set = SeriesSet::new(self.parts(scope)?, scope, &selectors, hints)?;
+        let (mut items, mut scratch) = (Vec::new(), Default::default());
+        for series in 0..set.len() {
+            if limit > 0 && items.len() > limit {
+                break;
+            }
+            if set.has_samples(series, &mut scratch)? {
+                items.push(set.labels(series));
+            }
+        }
+        Ok(listing::limited(items, limit))
     }
 
     /// Names of labels, sorted, of the series that any of the selectors accepts (none given: all).
     pub fn label_names(
         &self,
         scope: &Scope,
-        _selectors: &[Vec<Matcher>],
-        _limit: usize,
+        selectors: &[Vec<Matcher>],
+        limit: usize,
     ) -> Result<Listing<String>, ReadError> {
-        scope.budget.check()?;
-        Ok(Listing::default())
+        let names = listing::label_names(&self.parts(scope)?, scope, &slices(selectors))?;
+        Ok(listing::limited(names, limit))
     }
 
     /// Values of one label, sorted.
     pub fn label_values(
         &self,
         scope: &Scope,
-        _name: &str,
-        _selectors: &[Vec<Matcher>],
-        _limit: usize,
+        name: &str,
+        selectors: &[Vec<Matcher>],
+        limit: usize,
     ) -> Result<Listing<String>, ReadError> {
-        scope.budget.check()?;
-        Ok(Listing::default())
+        let values = listing::label_values(&self.parts(scope)?, scope, name, &slices(selectors))?;
+        Ok(listing::limited(values, limit))
     }
 
     /// Exemplars of the series that any of the selectors accepts, sorted by labels.
     pub fn exemplars(
         &self,
         scope: &Scope,
-        _selectors: &[Vec<Matcher>],
+        selectors: &[Vec<Matcher>],
     ) -> Result<Vec<SeriesExemplars>, ReadError> {
-        scope.budget.check()?;
-        Ok(Vec::new())
+        listing::exemplars(&self.parts(scope)?, scope, &slices(selectors))
     }
 
-    /// Metadata of one family, or of all, sorted by family.
+    /// Metadata of one family, or of all, sorted by family; what was said last comes last.
     pub fn metadata(
         &self,
-        _tenant: &TenantId,
-        _family: Option<&str>,
+        tenant: &TenantId,
+        family: Option<&str>,
     ) -> Result<Vec<FamilyMetadata>, ReadError> {
-        Ok(Vec::new())
+        let scope = Scope { tenant: tenant.clone(), range: TimeRange::ALL, budget: Budget::unlimited() };
+        let families = listing::metadata(&self.parts(&scope)?, family)?;
+        Ok(families.into_iter().map(|(family, entries)| FamilyMetadata { family, entries }).collect())
     }
 
     /// Where the series of a tenant's heads come from; lists hold at most `limit` entries.
-    pub fn cardinality(&self, _tenant: &TenantId, _limit: usize) -> Cardinality {
-        Cardinality::default()
+    pub fn cardinality(&self, tenant: &TenantId, limit: usize) -> Cardinality {
+        let mut counts = match self.lane.engine().registry.find(tenant) {
+            Some(series) => listing::cardinality(&series, limit),
+            None => Cardinality { min_ms: i64::MAX, max_ms: i64::MIN, ..Cardinality::default() },
+        };
+        for head in self.lane.snapshot().heads.iter().filter_map(|head| head.find(tenant)) {
+            let (min_ms, max_ms) = head.times();
+            counts.min_ms = counts.min_ms.min(min_ms);
+            counts.max_ms = counts.max_ms.max(max_ms);
+            counts.chunks += head.series_count() as u64;
+        }
+        counts
     }
 
     /// Value counts of some labels (none given: all) over the active series that the matchers accept, most values first.
     pub fn label_cardinality(
         &self,
-        _tenant: &TenantId,
-        _names: &[String],
-        _matchers: &[Matcher],
-        _limit: usize,
+        tenant: &TenantId,
+        names: &[String],
+        matchers: &[Matcher],
+        limit: usize,
     ) -> Vec<LabelCardinality> {
-        Vec::new()
+        let series = self.lane.engine().registry.find(tenant);
+        series.map(|series| listing::label_cardinality(&series, names, matchers, limit)).unwrap_or_default()
     }
 
     /// Deletes the samples in `range` of the series that all matchers accept; durable when it returns.
     pub async fn delete(
         &self,
-        _tenant: &TenantId,
-        _matchers: &[Matcher],
-        _range: TimeRange,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        range: TimeRange,
     ) -> Result<(), Refused> {
-        Err(Refused::Unavailable { reason: "metrics store is not open".into(), retry_after: None })
+        if matchers.is_empty() {
+            return Err(Refused::Bad("a deletion needs at least one matcher".into()));
+        }
+        // What was acknowledged before must be in files, where the deletion hides it.
+        self.flush()
+            .await
+            .map_err(|error| Refused::Unavailable { reason: error.to_string(), retry_after: None })?;
+        let deletion = Deletion { matchers: matchers.to_vec(), range };
+        let mut payload = Vec::new();
+        deletion.put(&mut payload);
+        let record = Record {
+            tenant: tenant.clone(),
+            format: Format::Deletion,
+            compression: Compression::None,
+            received_at_ms: self.clock.now_ms(),
+            plain_len: payload.len() as u32,
+            payload: payload.into(),
+        };
+        let prepared = self.lane.engine().prepare_deletion(tenant, deletion);
+        self.lane.append(record, prepared).await.map_err(refused)?;
+        Ok(())
     }
 
     /// Cuts what is in the head into files now.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.lane.flush().await
+    }
+
+    /// Refuses new batches and waits for those under way.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.lane.close().await
+    }
+
+    /// Bytes of memory that grow with what is sent: heads and registry.
+    pub fn memory_bytes(&self) -> usize {
+        let engine = self.lane.engine();
+        let heads: usize = self.lane.snapshot().heads.iter().map(|head| engine.head_bytes(head)).sum();
+        heads + engine.registry.bytes()
     }
 
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let (engine, snapshot) = (self.lane.engine(), self.lane.snapshot());
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            tenants: engine.registry.all().len() as u64,
+            active_series: engine.registry.active_series(),
+            head_generations: snapshot.heads.len() as u64,
+            head_bytes: snapshot.heads.iter().map(|head| engine.head_bytes(head) as u64).sum(),
+            registry_bytes: engine.registry.bytes() as u64,
+            blocks: snapshot.files.len() as u64,
+            block_bytes: snapshot.files.iter().map(|file| file.len).sum(),
+            samples_appended: count(&engine.counts.samples_appended),
+            series_created: count(&engine.registry.created),
+            series_dropped: count(&engine.registry.dropped),
+            samples_out_of_order: count(&engine.counts.samples_late),
+            samples_rejected: count(&engine.counts.samples_rejected),
+        }
+    }
+
+    /// Whether new series are to be refused; an error refuses the whole batch.
+    fn memory_state(&self) -> Result<bool, Refused> {
+        let config = self.config();
+        if config.memory_soft_bytes == 0 && config.memory_hard_bytes == 0 {
+            return Ok(false);
+        }
+        let bytes = self.lane.engine().memory.bytes(|| self.memory_bytes());
+        if config.memory_hard_bytes > 0 && bytes > config.memory_hard_bytes {
+            return Err(Refused::Unavailable {
+                reason: format!(
+                    "metrics store holds {bytes} bytes of memory, hard limit memory_hard_bytes is {}",
+                    config.memory_hard_bytes
+                ),
+                retry_after: Some(RETRY_AFTER),
+            });
+        }
+        Ok(config.memory_soft_bytes > 0 && bytes > config.memory_soft_bytes)
+    }
+}
+
+fn refused(error: AppendError) -> Refused {
+    match error {
+        AppendError::Full { reason, retry_after } => {
+            Refused::Unavailable { reason, retry_after: Some(retry_after) }
+        }
+        other => Refused::Unavailable { reason: other.to_string(), retry_after: None },
+    }
+}
+
+/// The record that a batch becomes: the body as it came, or what is left of it.
+fn record_of(batch: &Batch, part: Option<Bytes>) -> Record {
+    let (format, compression, payload, plain_len) = match (part, &batch.wire) {
+        (Some(part), _) => {
+            let mut packed = Vec::new();
+            wire::compress::compress(Compression::Snappy, None, &part, &mut packed);
+            (Format::SeriesBatch, Compression::Snappy, packed.into(), part.len())
+        }
+        (None, Some((compression, wire))) => (batch.format, *compression, wire.clone(), batch.body.len()),
+        (None, None) => {
+            let mut packed = Vec::new();
+            wire::compress::compress(Compression::Snappy, None, &batch.body, &mut packed);
+            (batch.format, Compression::Snappy, packed.into(), batch.body.len())
+        }
+    };
+    Record {
+        tenant: batch.tenant.clone(),
+        format,
+        compression,
+        received_at_ms: batch.received_at_ms,
+        plain_len: plain_len as u32,
+        payload,
     }
 }
 
 #[async_trait]
 impl Consumer for MetricStore {
-    async fn consume(&self, _batch: Batch) -> Result<Accepted, Refused> {
-        Err(Refused::Unavailable { reason: "metrics store is not open".into(), retry_after: None })
+    async fn consume(&self, batch: Batch) -> Result<Accepted, Refused> {
+        let refuse_new = self.memory_state()?;
+        let engine = self.lane.engine();
+        let (accepted, prepared, part) = {
+            let parsed = body::scan(batch.format, &batch.body, &engine.config).map_err(Refused::Bad)?;
+            let again = |rejected: &[u32]| -> Result<Bytes, Refused> {
+                let parsed = body::scan(batch.format, &batch.body, &engine.config).map_err(Refused::Bad)?;
+                Ok(parsed.without(rejected))
+            };
+            let resolved = engine.prepare_live(&batch.tenant, parsed, batch.received_at_ms, refuse_new);
+            let Resolved { prepared, verdict, rejected, .. } = resolved;
+            let part = if verdict.is_clean() { None } else { Some(again(&rejected)?) };
+            let accepted = Accepted {
+                items: prepared.samples.len() as u64,
+                rejected: verdict.samples,
+                message: verdict.message(),
+            };
+            if verdict.limited > 0 && verdict.limited == verdict.samples && prepared.samples.is_empty() {
+                return Err(Refused::Limited { reason: accepted.message, retry_after: Some(RETRY_AFTER) });
+            }
+            (accepted, prepared, part)
+        };
+        let nothing =
+            prepared.samples.is_empty() && prepared.exemplars.is_empty() && prepared.metadata.is_empty();
+        if !nothing {
+            let record = record_of(&batch, part);
+            self.lane.append(record, prepared).await.map_err(refused)?;
+        }
+        Ok(accepted)
     }
 }

@@ -82,7 +82,8 @@ impl Arena {
     }
 
     fn extend(&mut self, stream: &mut Stream) -> Result<(), Full> {
-        let place = if stream.first == NONE { 0 } else { (stream.place + 1).min(CHUNK_LENS.len() as u16 - 1) };
+        let place =
+            if stream.first == NONE { 0 } else { (stream.place + 1).min(CHUNK_LENS.len() as u16 - 1) };
         let len = CHUNK_LENS[place as usize];
         let address = self.allocate(len).ok_or(Full)?;
         if stream.first == NONE {
@@ -125,7 +126,8 @@ mod tests {
         let mut streams = vec![(Stream::default(), Vec::new()); 300];
         for round in 0..200usize {
             for (index, (stream, want)) in streams.iter_mut().enumerate() {
-                let bytes: Vec<u8> = (0..(index + round) % 41).map(|byte| (byte * 7 + index + round) as u8).collect();
+                let bytes: Vec<u8> =
+                    (0..(index + round) % 41).map(|byte| (byte * 7 + index + round) as u8).collect();
                 arena.append(stream, &bytes).unwrap();
                 want.extend_from_slice(&bytes);
             }

@@ -1,8 +1,11 @@
 //! One shard of a head generation: the open streams of its series, under one lock.
 
+use wire::series_batch::histogram::take_histogram;
+
 use super::arena::{Arena, Stream};
 use super::stream::{Decoded, Packed, State};
 use crate::ingest::PreparedSample;
+use crate::query::Columns;
 use crate::series::SeriesId;
 
 /// One series of this generation.
@@ -113,8 +116,17 @@ impl HeadShard {
 }
 
 /// Unpacks what [`HeadShard::copy`] gave, sorted and without duplicates.
-pub fn decode(packed: &[u8], count: usize) -> Decoded {
+pub fn decode(packed: &[u8], count: usize) -> Columns {
     let mut decoded = Decoded::read(packed, count).expect("only `State` writes streams");
     decoded.normalize();
-    decoded
+    let histograms = decoded.histograms.iter().map(|(place, bytes)| {
+        let histogram = take_histogram(&mut bytes.as_slice()).expect("checked before it was applied");
+        (*place, histogram)
+    });
+    Columns {
+        histograms: histograms.collect(),
+        t_ms: decoded.t_ms,
+        values: decoded.bits.into_iter().map(f64::from_bits).collect(),
+        start_ms: decoded.start_ms,
+    }
 }

@@ -209,7 +209,8 @@ pub struct Decoded {
 impl Decoded {
     /// Unpacks a stream. `None` cannot happen for what [`State`] has written.
     pub fn read(mut input: &[u8], count: usize) -> Option<Self> {
-        let mut all = Self { t_ms: Vec::with_capacity(count), bits: Vec::with_capacity(count), ..Self::default() };
+        let mut all =
+            Self { t_ms: Vec::with_capacity(count), bits: Vec::with_capacity(count), ..Self::default() };
         let (mut t_ms, mut interval_ms, mut start_ms, mut before) = (0i64, 0i64, 0i64, 0u64);
         while let Some((&control, rest)) = input.split_first() {
             input = rest;
@@ -230,7 +231,8 @@ impl Decoded {
                 _ => return None,
             };
             let interval = interval_ms.wrapping_add(change);
-            interval_ms = if all.t_ms.is_empty() { 0 } else { i64::from(i32::try_from(interval).unwrap_or(0)) };
+            interval_ms =
+                if all.t_ms.is_empty() { 0 } else { i64::from(i32::try_from(interval).unwrap_or(0)) };
             t_ms = t_ms.wrapping_add(interval);
             all.t_ms.push(t_ms);
             if start_ms != 0 || !all.start_ms.is_empty() {
@@ -249,14 +251,6 @@ impl Decoded {
             }
         }
         Some(all)
-    }
-
-    pub fn len(&self) -> usize {
-        self.t_ms.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.t_ms.is_empty()
     }
 
     /// Sorts by time and keeps one sample per time, as the module says.
@@ -367,9 +361,13 @@ mod tests {
     fn the_first_of_a_time_stays() {
         let mut state = State::default();
         let mut bytes = Vec::new();
-        for (t_ms, value, late) in
-            [(10, 1.0, None), (30, 3.0, None), (20, 9.0, Some((7, 0))), (20, 2.0, Some((5, 3))), (30, 8.0, Some((1, 1)))]
-        {
+        for (t_ms, value, late) in [
+            (10, 1.0, None),
+            (30, 3.0, None),
+            (20, 9.0, Some((7, 0))),
+            (20, 2.0, Some((5, 3))),
+            (30, 8.0, Some((1, 1))),
+        ] {
             let mut packed = Packed::new();
             state.pack(&mut packed, t_ms, 0, f64::to_bits(value), late);
             bytes.extend_from_slice(packed.as_slice());

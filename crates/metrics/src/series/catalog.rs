@@ -263,3 +263,20 @@ impl Index for Catalog {
         Ok(found.map_or("", |(_, value)| value).to_owned())
     }
 }
+
+/// Labels named in an error text.
+const WORST_LABELS: usize = 3;
+
+impl Catalog {
+    /// The labels with the most values, as an error text shows them.
+    pub fn worst_labels(&self) -> String {
+        let mut labels: Vec<(usize, &str)> = self
+            .names
+            .iter()
+            .map(|(&name, of_name)| (of_name.values.len(), self.symbols.get(name)))
+            .collect();
+        labels.sort_by(|a, b| b.cmp(a));
+        let shown = labels.iter().take(WORST_LABELS).map(|(count, name)| format!("{name} ({count})"));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+}
