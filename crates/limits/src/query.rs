@@ -75,6 +75,16 @@ impl QueryBudget {
     }
 }
 
+impl std::fmt::Debug for QueryBudget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let limit_bytes = self.shared.limit_bytes;
+        f.debug_struct("QueryBudget")
+            .field("spent", &self.spent_bytes())
+            .field("limit", &limit_bytes)
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

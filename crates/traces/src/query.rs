@@ -21,7 +21,7 @@ pub enum QueryError {
 /// What a query may read and how it is told to stop.
 pub type Budget = limits::QueryBudget;
 
-/// Both ends inclusive, nanoseconds since 1970. A trace is in range if any of its time is.
+/// Both ends inclusive, nanoseconds since 1970. A span is in range if any of its time is, a trace if any of its spans is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
     pub from_ns: i64,
@@ -157,9 +157,9 @@ impl Status {
     }
 }
 
-/// Which traces, and how much of them. `None` and empty mean "any". A trace matches if one of its spans satisfies all span conditions
-/// (service, name, span duration, status, kind, attributes) at once and the trace satisfies its own.
-#[derive(Clone)]
+/// Which traces, and how much of them. `None` and empty mean "any". A trace matches if one of its spans that overlap the range satisfies
+/// all span conditions (service, name, span duration, status, kind, attributes) at once and the trace as a whole satisfies its own.
+#[derive(Clone, Debug)]
 pub struct SearchQuery {
     pub tenant: TenantId,
     pub range: TimeRange,
@@ -215,7 +215,7 @@ pub struct TraceSummary {
     pub error_count: u64,
     /// Sorted by service.
     pub services: Vec<ServiceStats>,
-    /// How many spans satisfy the span conditions.
+    /// How many spans are in range and satisfy the span conditions.
     pub matched: u64,
     /// The first of them by start, at most `spans_per_set`.
     pub spans: Vec<MatchedSpan>,
@@ -259,7 +259,7 @@ pub struct Dependency {
 }
 
 /// Rate, errors, duration over time.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RedQuery {
     pub tenant: TenantId,
     pub range: TimeRange,
