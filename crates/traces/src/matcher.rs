@@ -9,7 +9,7 @@ use wire::otlp::trace::{ResourceSpansView, ScopeSpansView};
 use wire::proto::View;
 
 use crate::block::read::{GroupReader, Part};
-use crate::block::rows::{Cells, Fixed};
+use crate::block::rows::{Cells, Fixed, duration_ns};
 use crate::block::schema::{Cell, CellKind, FixedText, Owner, cell_of, open_pair};
 use crate::query::{AttributeFilter, AttributeScope, Comparison, QueryError, SearchQuery, Value};
 
@@ -164,7 +164,7 @@ impl SpanMatcher {
         }
         if self.duration_ns != (0..=u64::MAX) {
             retain(&mut mask, &group.fixed(Fixed::Duration)?, |have| {
-                self.duration_ns.contains(&(stdx::varint::unzigzag(have).max(0) as u64))
+                self.duration_ns.contains(&duration_ns(have))
             });
         }
         for test in &self.attributes {

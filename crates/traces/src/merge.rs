@@ -10,7 +10,7 @@ use store::{BlockReader, BlockWriter, ContainerError, FileSummary, Keep, NewFile
 use crate::block::codec::Packer;
 use crate::block::copy::Translation;
 use crate::block::read::{Part, Want};
-use crate::block::rows::Fixed;
+use crate::block::rows::{Fixed, end_of};
 use crate::block::schema::Schema;
 use crate::build::add_to_summary;
 use crate::join::{Fragment, LoadedGroup, join};
@@ -94,7 +94,8 @@ fn merge_tenant(
                 fragments.push((input, cursor.take()?));
             }
         }
-        let kept = |fragment: &Fragment| i64::try_from(end_of(fragment)).unwrap_or(i64::MAX) >= keep.from_ns;
+        let kept =
+            |fragment: &Fragment| i64::try_from(fragment_end(fragment)).unwrap_or(i64::MAX) >= keep.from_ns;
         if fragments.iter().any(|(_, fragment)| kept(fragment)) {
             out.trace(id, fragments)?;
         }
@@ -112,12 +113,9 @@ fn merge_tenant(
     Ok(())
 }
 
-fn end_of(fragment: &Fragment) -> u64 {
+fn fragment_end(fragment: &Fragment) -> u64 {
     let rows = &fragment.group.rows;
-    let end = |row| {
-        let duration = stdx::varint::unzigzag(rows.get(Fixed::Duration, row));
-        rows.get(Fixed::Start, row).wrapping_add(duration as u64)
-    };
+    let end = |row| end_of(rows.get(Fixed::Start, row), rows.get(Fixed::Duration, row));
     fragment.rows.clone().map(end).max().unwrap_or(0)
 }
 

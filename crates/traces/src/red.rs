@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::block::read::Want;
-use crate::block::rows::{Fixed, STATUS_ERROR};
+use crate::block::rows::{Fixed, STATUS_ERROR, duration_ns};
 use crate::block::schema::FixedText;
 use crate::parts::View;
 use crate::query::{Budget, Dependency, Grouping, Kind, QueryError, Red, RedQuery, TimeRange};
@@ -120,7 +120,7 @@ impl<'q> Collector<'q> {
 
 impl Red {
     fn add(&mut self, bounds: &[u64; Self::BUCKETS], step: usize, duration: u64, status: u64) {
-        let duration_ns = stdx::varint::unzigzag(duration).max(0) as u64;
+        let duration_ns = duration_ns(duration);
         self.calls[step] += 1;
         self.errors[step] += u64::from(status == STATUS_ERROR);
         self.duration_sum[step] += duration_ns as f64 / 1e9;
@@ -177,7 +177,7 @@ fn add_edge(
     let edge = edges.entry(key).or_insert_with(|| Edge { calls: 0, errors: 0, buckets: [0; Red::BUCKETS] });
     edge.calls += 1;
     edge.errors += u64::from(status == STATUS_ERROR);
-    edge.buckets[bucket(bounds, stdx::varint::unzigzag(duration).max(0) as u64)] += 1;
+    edge.buckets[bucket(bounds, duration_ns(duration))] += 1;
 }
 
 pub(crate) fn dependencies(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::TraceId;
 
 use crate::block::read::{GroupReader, Part, Want};
-use crate::block::rows::Fixed;
+use crate::block::rows::{Fixed, end_of};
 use crate::block::trace_table::TraceTable;
 use crate::build::has_repeats;
 use crate::join::{Fragment, LoadedGroup, join};
@@ -82,10 +82,8 @@ pub(crate) fn rows_in_range(
     }
     let starts = reader.starts(table, &reader.fixed(Fixed::Parent)?)?;
     let durations = reader.fixed(Fixed::Duration)?;
-    let overlaps = |(start, duration): (&u64, &u64)| {
-        let duration = stdx::varint::unzigzag(*duration).max(0) as u64;
-        range.overlaps(signed(*start), signed(start.saturating_add(duration)))
-    };
+    let overlaps =
+        |(start, duration): (&u64, &u64)| range.overlaps(signed(*start), signed(end_of(*start, *duration)));
     Ok(Some(starts.iter().zip(&durations).map(overlaps).collect()))
 }
 
@@ -172,7 +170,7 @@ impl<'v> Joiner<'v> {
         trace.matches = (0..trace.spans.len())
             .map(|span| {
                 let start = trace.get(span, Fixed::Start);
-                range.overlaps(signed(start), signed(start.saturating_add(trace.duration_ns(span))))
+                range.overlaps(signed(start), signed(end_of(start, trace.get(span, Fixed::Duration))))
             })
             .collect();
         Ok(trace)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::{SpanId, TenantId, TraceId};
 
 use crate::block::read::{Part, Want};
-use crate::block::rows::Fixed;
+use crate::block::rows::{Fixed, duration_ns};
 use crate::block::schema::FixedText;
 use crate::block::trace_table::TraceTable;
 use crate::by_id::fragments_in;
@@ -304,7 +304,7 @@ impl WholeTrace {
 
     /// Zero for a span that ends before it starts.
     pub(crate) fn duration_ns(&self, span: usize) -> u64 {
-        stdx::varint::unzigzag(self.get(span, Fixed::Duration)).max(0) as u64
+        duration_ns(self.get(span, Fixed::Duration))
     }
 
     pub(crate) fn span_id(&self, span: usize) -> SpanId {

@@ -49,8 +49,7 @@ impl Rows {
         let from = source.rows;
         let start = from.get(Start, row);
         let duration = from.get(Duration, row);
-        let end = start.wrapping_add(stdx::varint::unzigzag(duration) as u64);
-        self.count_row(start, end, from.get(Status, row), is_root);
+        self.count_row(start, duration, from.get(Status, row), is_root);
         self.put_parent(parent);
         for column in [
             Start,

@@ -105,6 +105,18 @@ impl Fixed {
 
 pub(crate) const STATUS_ERROR: u64 = 3;
 
+/// How long a span took, from its stored (zig-zag) duration; zero if it ends before it starts.
+#[inline]
+pub(crate) fn duration_ns(duration: u64) -> u64 {
+    stdx::varint::unzigzag(duration).max(0) as u64
+}
+
+/// When a span ended, for all questions about time; never before it started.
+#[inline]
+pub(crate) fn end_of(start: u64, duration: u64) -> u64 {
+    start.saturating_add(duration_ns(duration))
+}
+
 /// Values of an attribute column.
 #[derive(Clone, Debug)]
 pub(crate) enum Cells {
@@ -176,14 +188,15 @@ impl Rows {
         self.traces.push(TraceRows { id, rows: 0, start: u64::MAX, end: 0, errors: 0, root: None });
     }
 
-    /// Counts the row that is about to be pushed into its trace.
-    pub(crate) fn count_row(&mut self, start: u64, end: u64, status: u64, is_root: bool) {
+    /// Counts the row that is about to be pushed into its trace. `duration` is zig-zag.
+    pub(crate) fn count_row(&mut self, start: u64, duration: u64, status: u64, is_root: bool) {
+        let end = end_of(start, duration);
         let row = self.len() as u32;
         let starts = &self.fixed[Fixed::Start as usize];
         let trace = self.traces.last_mut().expect("a trace was begun");
         trace.rows += 1;
         trace.start = trace.start.min(start);
-        trace.end = trace.end.max(end).max(start);
+        trace.end = trace.end.max(end);
         trace.errors += u32::from(status == STATUS_ERROR);
         if is_root && trace.root.is_none_or(|have| start < starts[have as usize]) {
             trace.root = Some(row);
@@ -243,13 +256,14 @@ impl Rows {
         scope: u32,
         parent: Parent,
     ) {
-        let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
+        let start = span.start_time_unix_nano;
+        let duration = stdx::varint::zigzag(span.end_time_unix_nano.wrapping_sub(start) as i64);
         let status = span.status_message.get();
         let status_code = status.map_or(0, |status| (i64::from(status.code) + 1) as u64);
-        self.count_row(start, end, status_code, parent == Parent::None);
+        self.count_row(start, duration, status_code, parent == Parent::None);
         self.put_parent(parent);
         self.put(Fixed::Start, start);
-        self.put(Fixed::Duration, stdx::varint::zigzag(end.wrapping_sub(start) as i64));
+        self.put(Fixed::Duration, duration);
         self.put(Fixed::Kind, i64::from(span.kind) as u64);
         self.put(Fixed::Status, status_code);
         let message = status.map_or(b"".as_slice(), |status| status.message.as_bytes());
