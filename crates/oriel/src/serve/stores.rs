@@ -31,7 +31,7 @@ impl Opened {
         let metrics = beside(Signal::Metrics, move || {
             MetricStore::open(deps_of_metrics, metrics::Config::new(lane_of_metrics))
         });
-        let traces = beside(Signal::Traces, move || TraceStore::open(deps, traces::Config { lane }));
+        let traces = beside(Signal::Traces, move || TraceStore::open(deps, traces::Config::new(lane)));
         let (logs, metrics, traces) = tokio::try_join!(logs, metrics, traces)?;
         Ok(Self { stores: Stores { logs, metrics, traces } })
     }
