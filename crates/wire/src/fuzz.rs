@@ -20,6 +20,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("remote", remote),
     ("loki", loki),
     ("pprof", pprof),
+    ("context", context),
 ];
 
 /// Output that decompression targets may produce.
@@ -140,4 +141,24 @@ pub fn pprof(data: &[u8]) {
     {
         pprof::Profile::decode(&profile.encode()).expect("a folded profile is valid");
     }
+}
+
+/// One value as every header of trace context; what is found is found again after it was written.
+pub fn context(data: &[u8]) {
+    use crate::context::{Baggage, Propagation, TraceState, extract, inject};
+    let Ok(value) = std::str::from_utf8(data) else { return };
+    const NAMES: [&str; 4] = ["traceparent", "b3", "uber-trace-id", "x-b3-sampled"];
+    for propagation in Propagation::ALL {
+        let headers = NAMES.iter().map(|name| (*name, value));
+        let Some(found) = extract(&[propagation], headers) else { continue };
+        let mut headers = Vec::new();
+        inject(&found, propagation, |name, value| headers.push((name, value)));
+        let again = extract(&[propagation], headers.iter().map(|(name, value)| (*name, value.as_str())));
+        assert_eq!(again.map(|context| context.trace_id), Some(found.trace_id), "{propagation:?}");
+    }
+    if let Ok(state) = TraceState::parse([value]) {
+        assert_eq!(TraceState::parse([state.to_string().as_str()]), Ok(state));
+    }
+    let baggage = Baggage::parse([value]);
+    assert!(baggage.header().len() <= Baggage::BYTES_MAX);
 }

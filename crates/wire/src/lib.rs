@@ -6,6 +6,7 @@
 //! Not here: routing, limits by tenant, status codes of a door (`receivers`, `api`) and what is done with the data (`metrics`, `logs`, ...).
 
 pub mod compress;
+pub mod context;
 pub mod fuzz;
 pub mod loki;
 pub mod otlp;
