@@ -14,6 +14,7 @@ Examples:
   oriel serve                                   everything on loopback, data in ./data
   oriel serve --data /var/lib/oriel --config /etc/oriel/oriel.yaml
   oriel serve --http 0.0.0.0:9090 --otlp-grpc 0.0.0.0:4317 --otlp-http 0.0.0.0:4318
+  oriel demo                                    the same with a shop's telemetry in it, to look around
   oriel check config /etc/oriel/oriel.yaml      says what is wrong, by line, and ends
 
 Send telemetry with any OTLP exporter to the OTLP addresses (gRPC 4317, HTTP 4318). Read it back at http://127.0.0.1:9090:
@@ -31,6 +32,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the server until it is told to stop (SIGTERM or Ctrl-C), then finish what is under way
     Serve(ServeFlags),
+    /// Run the server with a demo shop that feeds it, or only the shop for another OTLP endpoint
+    Demo(Box<crate::demo::DemoFlags>),
     /// Look at something without running it
     Check {
         #[command(subcommand)]
@@ -70,6 +73,11 @@ pub struct ServeFlags {
 }
 
 impl ServeFlags {
+    /// Whether somebody said where data goes.
+    pub fn has_data(&self) -> bool {
+        self.data.is_some() || self.config.is_some()
+    }
+
     /// The configuration file, and flags over it.
     pub fn settings(self) -> anyhow::Result<Settings> {
         let mut settings = match &self.config {

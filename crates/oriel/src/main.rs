@@ -2,6 +2,7 @@
 
 mod arguments;
 mod data_dir;
+mod demo;
 mod serve;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(flags) => flags.settings().and_then(serve::run),
         Command::Check { what: CheckWhat::Config { file } } => arguments::check_config(&file),
+        Command::Demo(flags) => demo::run(*flags),
         Command::Version => arguments::print_version(&BUILD),
     };
     match done {

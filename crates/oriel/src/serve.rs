@@ -6,6 +6,7 @@
 mod parts;
 mod stores;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,21 @@ pub struct World {
     pub registry: Registry,
 }
 
+/// Where a ready server listens.
+pub struct Addresses {
+    pub http: SocketAddr,
+    pub otlp_http: SocketAddr,
+}
+
 pub fn run(settings: Settings) -> anyhow::Result<()> {
+    run_then(settings, |_| Ok(()))
+}
+
+/// As `run`; calls `ready` once when everything is open.
+pub fn run_then(
+    settings: Settings,
+    ready: impl FnOnce(&Addresses) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     telemetry::logs::start(&settings.log.level, settings.log.format).map_err(anyhow::Error::msg)?;
     let world = World {
         settings,
@@ -43,13 +58,17 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     BUILD.register(&world.registry);
     let doors = parts::runtime("oriel-door").context("cannot start threads")?;
     let intake = parts::runtime("oriel-intake").context("cannot start threads")?;
-    let served = doors.block_on(serve(&world, intake.handle().clone()));
+    let served = doors.block_on(serve(&world, intake.handle().clone(), ready));
     intake.shutdown_timeout(Duration::from_secs(5));
     doors.shutdown_timeout(Duration::from_secs(5));
     served
 }
 
-async fn serve(world: &World, intake_runtime: tokio::runtime::Handle) -> anyhow::Result<()> {
+async fn serve(
+    world: &World,
+    intake_runtime: tokio::runtime::Handle,
+    ready: impl FnOnce(&Addresses) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut told = Told::new()?;
     let server = &world.settings.server;
     let data = DataDir::open(&world.disk, &world.settings.data.dir)?;
@@ -76,6 +95,7 @@ async fn serve(world: &World, intake_runtime: tokio::runtime::Handle) -> anyhow:
     pushes.spawn(serving(otlp_http, pushed, &security, world).run(stop_pushes.clone(), drain));
     crate::arguments::say(&ready_line)?;
     tracing::info!(http = %listening[0], otlp_grpc = %listening[1], otlp_http = %listening[2], "ready");
+    ready(&Addresses { http: listening[0], otlp_http: listening[2] })?;
 
     told.wait_for_stop().await;
     tracing::info!("stopping: finishing what is under way");

@@ -1,5 +1,6 @@
 // Oriel's own API: what no peer has a shape for. And profiles, through the Pyroscope API.
 import { ask } from "./http";
+import { queryRange } from "./prometheus";
 
 export interface Red {
   service: string;
@@ -13,7 +14,6 @@ export interface Red {
   p99_ns: number;
   /** One value a step: requests, errors, and the 95th percentile in nanoseconds. */
   series: { requests: number[]; errors: number[]; p95_ns: number[] };
-  versions: { version: string; first_seen_ms: number }[];
 }
 
 export interface RedAnswer {
@@ -22,18 +22,70 @@ export interface RedAnswer {
   rows: Red[];
 }
 
-function rangeParams(from: number, to: number, stepMs: number): URLSearchParams {
-  return new URLSearchParams({ start_ms: String(Math.round(from)), end_ms: String(Math.round(to)), step_ms: String(stepMs) });
+interface ServicesBody {
+  start: number;
+  step: number;
+  services: { service: string; operation?: string; calls: number; errors: number; p50: number | null; p95: number | null; p99: number | null; series: { calls: number[]; errors: number[]; p95: (number | null)[] } }[];
 }
 
+/** Seconds or nothing, as nanoseconds. */
+const nano = (seconds: number | null): number => (seconds ?? 0) * 1e9;
+
+function rangeParams(from: number, to: number): URLSearchParams {
+  return new URLSearchParams({ start: (from / 1000).toFixed(3), end: (to / 1000).toFixed(3) });
+}
+
+async function red(params: URLSearchParams, stepMs: number, signal?: AbortSignal): Promise<RedAnswer> {
+  params.set("step", String(stepMs / 1000));
+  const body = await ask<ServicesBody>(`/oriel/api/v1/services?${params}`, signal);
+  const rows = body.services.map((row) => ({
+    service: row.service,
+    operation: row.operation,
+    requests: row.calls,
+    errors: row.errors,
+    p50_ns: nano(row.p50),
+    p95_ns: nano(row.p95),
+    p99_ns: nano(row.p99),
+    series: { requests: row.series.calls, errors: row.series.errors, p95_ns: row.series.p95.map(nano) },
+  }));
+  return { start_ms: body.start, step_ms: body.step, rows };
+}
+
+/** Every service by its server and consumer spans. */
 export function services(from: number, to: number, stepMs: number, signal?: AbortSignal): Promise<RedAnswer> {
-  return ask(`/oriel/api/v1/services?${rangeParams(from, to, stepMs)}`, signal);
+  return red(rangeParams(from, to), stepMs, signal);
 }
 
+/** One service by operation. */
 export function operations(service: string, from: number, to: number, stepMs: number, signal?: AbortSignal): Promise<RedAnswer> {
-  const params = rangeParams(from, to, stepMs);
+  const params = rangeParams(from, to);
   params.set("service", service);
-  return ask(`/oriel/api/v1/operations?${params}`, signal);
+  params.set("by", "operation");
+  return red(params, stepMs, signal);
+}
+
+export interface Version {
+  version: string;
+  first_seen_ms: number;
+}
+
+/** When each version of each service was first seen, from the `target_info` of its metrics. */
+export async function versions(from: number, to: number, signal?: AbortSignal): Promise<Map<string, Version[]>> {
+  const step = Math.max(15_000, Math.ceil((to - from) / 240 / 1000) * 1000);
+  const { series } = await queryRange("target_info", from, to, step, signal);
+  const found = new Map<string, Version[]>();
+  for (const { metric, values } of series) {
+    const version = metric.service_version;
+    const service = metric.service_name ?? metric.job?.replace(/^.*\//, "");
+    if (!version || !service || !values?.length) continue;
+    const list = found.get(service) ?? [];
+    const first_seen_ms = values[0][0] * 1000;
+    const known = list.find((have) => have.version === version);
+    if (known) known.first_seen_ms = Math.min(known.first_seen_ms, first_seen_ms);
+    else list.push({ version, first_seen_ms });
+    found.set(service, list);
+  }
+  return found;
 }
 
 export interface Edge {
@@ -50,8 +102,21 @@ export interface Graph {
   edges: Edge[];
 }
 
-export function serviceGraph(from: number, to: number, signal?: AbortSignal): Promise<Graph> {
-  return ask(`/oriel/api/v1/service-graph?${rangeParams(from, to, 60_000)}`, signal);
+interface GraphBody {
+  edges: { parent: string; child: string; calls: number; errors: number; p95: number }[];
+}
+
+/** Calls between services; each edge also as it was in the first half of the range. */
+export async function serviceGraph(from: number, to: number, signal?: AbortSignal): Promise<Graph> {
+  const fetchEdges = async (start: number, end: number) => (await ask<GraphBody>(`/oriel/api/v1/service-graph?${rangeParams(start, end)}`, signal)).edges.map((edge) => ({ from: edge.parent, to: edge.child, calls: edge.calls, errors: edge.errors, p95_ns: nano(edge.p95) }));
+  const middle = from + (to - from) / 2;
+  const [whole, first] = await Promise.all([fetchEdges(from, to), fetchEdges(from, middle)]);
+  const known = first.length > 0;
+  const edges = whole.map((edge) => {
+    const before = first.find((have) => have.from === edge.from && have.to === edge.to);
+    return { ...edge, before: before ?? (known ? { calls: 0, errors: 0, p95_ns: 0 } : undefined) };
+  });
+  return { edges };
 }
 
 export interface Status {
@@ -79,7 +144,7 @@ export function render(query: string, from: number, to: number, signal?: AbortSi
 }
 
 export function profileTypes(from: number, to: number, signal?: AbortSignal): Promise<string[]> {
-  return ask(`/oriel/api/v1/profile-types?${rangeParams(from, to, 60_000)}`, signal);
+  return ask(`/oriel/api/v1/profile-types?${rangeParams(from, to)}`, signal);
 }
 
 /** The same query over two ranges, the second against the first. */

@@ -1,7 +1,7 @@
 // What runs, how well, what changed, and which signals arrive.
 import { useState } from "preact/hooks";
 import { useAnswer } from "../api/http";
-import { services, status, type Red, type RedAnswer } from "../api/oriel";
+import { services, status, versions, type Red, type RedAnswer, type Version } from "../api/oriel";
 import { Spark } from "../charts/spark";
 import { format } from "../format";
 import { Link } from "../parts/link";
@@ -18,19 +18,20 @@ export function Overview() {
   const { from, to } = range.value;
   const step = niceStep(to - from, 60);
   const answer = useAnswer(`${from} ${to}`, (signal) => services(from, to, step, signal));
+  const news = useAnswer(`versions ${from} ${to}`, (signal) => versions(from, to, signal));
   return (
     <div class="page-inner">
       <h1>Overview</h1>
       <Signals />
       <section class="panel" aria-label="Services">
         <header><h2>Services</h2><span class="soft small">from their server and consumer spans</span></header>
-        <Show answer={answer}>{(data) => <Services data={data} />}</Show>
+        <Show answer={answer}>{(data) => <Services data={data} news={news.data} />}</Show>
       </section>
     </div>
   );
 }
 
-function Services({ data }: { data: RedAnswer }) {
+function Services({ data, news }: { data: RedAnswer; news?: Map<string, Version[]> }) {
   const [order, setOrder] = useState<Order>("errors");
   const { from, to } = range.value;
   const wanted = scope.value.service;
@@ -68,7 +69,7 @@ function Services({ data }: { data: RedAnswer }) {
               <td><Spark values={row.series.errors} colour={token("bad")} label={`Errors of ${row.service} over time`} /></td>
               <td class="num">{duration(row.p95_ns)}</td>
               <td><Spark values={row.series.p95_ns} colour={token("warn")} label={`95th percentile of ${row.service} over time`} /></td>
-              <td><Versions row={row} from={from} /></td>
+              <td><Versions all={news?.get(row.service) ?? []} from={from} /></td>
             </tr>
           ))}
         </tbody>
@@ -78,13 +79,13 @@ function Services({ data }: { data: RedAnswer }) {
 }
 
 /** A version that appeared inside the range is news. */
-function Versions({ row, from }: { row: Red; from: number }) {
-  const news = row.versions.filter((version) => version.first_seen_ms > from + 60_000);
-  const latest = [...row.versions].sort((a, b) => b.first_seen_ms - a.first_seen_ms)[0];
+function Versions({ all, from }: { all: Version[]; from: number }) {
+  const news = all.filter((version) => version.first_seen_ms > from + 60_000);
+  const latest = [...all].sort((a, b) => b.first_seen_ms - a.first_seen_ms)[0];
   return (
     <span class="row">
       <code>{latest?.version ?? "–"}</code>
-      {row.versions.length > 1 && news.map((version) => <span key={version.version} class="tag warn" title="A version change in this time">new {clock(version.first_seen_ms).slice(0, 5)}</span>)}
+      {all.length > 1 && news.map((version) => <span key={version.version} class="tag warn" title="A version change in this time">new {clock(version.first_seen_ms).slice(0, 5)}</span>)}
     </span>
   );
 }

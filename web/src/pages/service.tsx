@@ -1,7 +1,7 @@
 // One service: rate, errors, duration, endpoints, instances, what it calls, its latest errors, logs and profile, on one time axis.
 import { useAnswer } from "../api/http";
 import { logQuery, queryLogs } from "../api/loki";
-import { operations, render, serviceGraph, services, type Red, type RedAnswer } from "../api/oriel";
+import { operations, render, serviceGraph, services, versions, type Red, type RedAnswer, type Version } from "../api/oriel";
 import { labelValues, queryExemplars, queryRange, quote } from "../api/prometheus";
 import { search } from "../api/tempo";
 import { FlameGraph } from "../charts/flame";
@@ -66,6 +66,7 @@ function Golden({ name }: { name: string }) {
   const step = niceStep(to - from, 120);
   const key = `${name} ${from} ${to}`;
   const answer = useAnswer(key, (signal) => services(from, to, step, signal));
+  const news = useAnswer(`versions ${key}`, (signal) => versions(from, to, signal));
   const exemplars = useAnswer(`dots ${key}`, (signal) => queryExemplars(`{__name__=~"http_server_request_duration_seconds.*|http.server.request.duration.*", service_name=${quote(name)}} or {__name__=~"http_server_request_duration_seconds.*", job=~${quote(`(.+/)?${name}`)}}`, from, to, signal).catch(() => []));
   return (
     <Show answer={answer}>
@@ -76,17 +77,17 @@ function Golden({ name }: { name: string }) {
           const trace = exemplar.labels.trace_id ?? exemplar.labels.traceID;
           return trace ? [{ ms: exemplar.timestamp * 1000, value: Number(exemplar.value), trace, span: exemplar.labels.span_id }] : [];
         });
-        return <Charts row={row} data={data} dots={dots.sort((a, b) => b.value - a.value).slice(0, 60)} />;
+        return <Charts row={row} data={data} news={news.data?.get(name) ?? []} dots={dots.sort((a, b) => b.value - a.value).slice(0, 60)} />;
       }}
     </Show>
   );
 }
 
-function Charts({ row, data, dots }: { row: Red; data: RedAnswer; dots: Dot[] }) {
+function Charts({ row, data, news, dots }: { row: Red; data: RedAnswer; news: Version[]; dots: Dot[] }) {
   const at = times(data, row.series.requests.length);
   const perSecond = 1000 / data.step_ms;
   const { from } = range.value;
-  const marks = row.versions.length > 1 ? row.versions.filter((version) => version.first_seen_ms > from + 60_000).map((version) => ({ ms: version.first_seen_ms, text: version.version })) : [];
+  const marks = news.length > 1 ? news.filter((version) => version.first_seen_ms > from + 60_000).map((version) => ({ ms: version.first_seen_ms, text: version.version })) : [];
   const menu = (start: number, end: number) => momentItems(start, end, row.service);
   const open = (dot: Dot) => go("/trace", { trace: dot.trace, view: dot.span ? { span: dot.span } : {} });
   return (
