@@ -22,6 +22,7 @@ use receivers::otlp::http::OtlpHttp;
 use receivers::serve::{Auth, Handler};
 use receivers::tenant::WithoutTenant;
 use receivers::{Intake, body};
+use store::LaneStatus;
 use telemetry::{BuildInfo, Registry};
 use tower_service::Service;
 
@@ -39,6 +40,13 @@ pub struct Stores {
     pub traces: Arc<traces::TraceStore>,
 }
 
+impl Stores {
+    /// How the spine under each store is.
+    pub fn lanes(&self) -> Vec<LaneStatus> {
+        vec![self.logs.lane().status()]
+    }
+}
+
 /// What the doors stand on, once everything is open.
 pub struct Doors {
     pub stores: Stores,
@@ -52,6 +60,7 @@ pub struct Doors {
     pub started_at_ms: i64,
     /// Body of a push, as sent and after decompression.
     pub push_bytes_max: usize,
+    pub rates: status::IngestRates,
 }
 
 /// Form bodies of queries are no place for more.

@@ -6,6 +6,7 @@ mod push;
 mod range;
 mod selector;
 mod stats;
+mod volume;
 
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
         .route(&path("label/{name}/values"), ask(labels::values))
         .route(&path("series"), ask(labels::series))
         .route(&path("index/stats"), ask(labels::index_stats))
+        .route(&path("index/volume"), ask(volume::volume))
+        .route(&path("index/volume_range"), ask(volume::volume_range))
         .route(&path("status/buildinfo"), ask(build_info))
         .route(&format!("{prefix}/"), get(|| async { "Oriel speaks Loki's HTTP API here: /loki/api/v1\n" }))
 }

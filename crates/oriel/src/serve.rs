@@ -4,6 +4,7 @@
 //! everything else answered once the stores are open. The stop: no new connections, requests under way finish, then the stores close.
 
 mod parts;
+mod process;
 mod stores;
 
 use std::net::SocketAddr;
@@ -56,6 +57,7 @@ pub fn run_then(
         registry: Registry::new(),
     };
     BUILD.register(&world.registry);
+    process::register(&world.registry, &world.disk, world.clock.now_ms());
     let doors = parts::runtime("oriel-door").context("cannot start threads")?;
     let intake = parts::runtime("oriel-intake").context("cannot start threads")?;
     let served = doors.block_on(serve(&world, intake.handle().clone(), ready));

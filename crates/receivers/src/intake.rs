@@ -4,6 +4,7 @@
 //! connections and queries stay free, and as a task of their own so that a client that hangs up halfway does not leave half a batch behind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +30,21 @@ struct Shared {
     clock: Arc<dyn Clock>,
     guard: Arc<MemoryGuard>,
     registry: Registry,
+    seen: [SeenNow; 4],
+}
+
+#[derive(Default)]
+struct SeenNow {
+    items: AtomicU64,
+    last_received_ms: AtomicI64,
+}
+
+/// What has come in of one signal through all doors since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub items: u64,
+    /// `None`: nothing yet.
+    pub last_received_ms: Option<i64>,
 }
 
 /// One request as a door read it.
@@ -60,7 +76,8 @@ impl Intake {
         guard: Arc<MemoryGuard>,
         registry: Registry,
     ) -> Self {
-        Self { shared: Arc::new(Shared { sink, runtime, clock, guard, registry }) }
+        let seen = Default::default();
+        Self { shared: Arc::new(Shared { sink, runtime, clock, guard, registry, seen }) }
     }
 
     pub fn guard(&self) -> &Arc<MemoryGuard> {
@@ -69,6 +86,12 @@ impl Intake {
 
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    pub fn seen(&self, signal: Signal) -> Seen {
+        let now = &self.shared.seen[signal as usize - 1];
+        let last = now.last_received_ms.load(Ordering::Relaxed);
+        Seen { items: now.items.load(Ordering::Relaxed), last_received_ms: (last > 0).then_some(last) }
     }
 
     /// Decompresses and hands on; returns when the pipeline has answered.
@@ -99,9 +122,12 @@ impl Shared {
         if batch.body.is_empty() {
             return Ok(Accepted::default());
         }
-        let answer = self.sink.consume(batch).await;
+        let (place, received_at_ms) = (offer.signal as usize - 1, batch.received_at_ms);
+        let accepted = self.sink.consume(batch).await?;
         drop(offer.held.reservations);
-        Ok(answer?)
+        self.seen[place].items.fetch_add(accepted.items, Ordering::Relaxed);
+        self.seen[place].last_received_ms.store(received_at_ms, Ordering::Relaxed);
+        Ok(accepted)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use logs::{Direction, Entry, LogQuery, StreamResult};
+use logs::{Direction, Entry, LogQuery, StreamQuery, StreamResult};
+use model::Matcher;
 
 use super::range::{HOUR_NS, Range};
 use super::selector::Selector;
@@ -26,6 +27,7 @@ pub fn query_range(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let range = Range::of(ask, HOUR_NS)?;
     let mut query = LogQuery::new(ask.tenant.clone(), selector.matchers, range.from_ns, range.to_ns);
     query.line_filters = selector.line_filters;
+    filter_labels(doors, ask, &mut query, selector.metadata)?;
     query.limit = limit(ask)?;
     query.direction = direction(ask)?;
     query.budget = ask.budget.clone();
@@ -37,6 +39,29 @@ pub fn query_range(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
         flags.to_str().is_ok_and(|flags| flags.split(',').any(|flag| flag.trim() == CATEGORIZE))
     });
     Ok(Answer::json(render(streams, categorize, stats)))
+}
+
+/// `| name="value"` is about a stream label where streams have one of that name, else about structured metadata.
+fn filter_labels(
+    doors: &Doors,
+    ask: &Ask,
+    query: &mut LogQuery,
+    filters: Vec<(String, String)>,
+) -> Result<(), Refusal> {
+    if filters.is_empty() {
+        return Ok(());
+    }
+    let mut streams = StreamQuery::new(ask.tenant.clone(), query.matchers.clone(), query.from_ns, query.to_ns);
+    streams.budget = ask.budget.clone();
+    let names = doors.stores.logs.labels(&streams)?;
+    for (name, value) in filters {
+        if names.contains(&name) {
+            query.matchers.push(Matcher::equal(name, value));
+        } else {
+            query.metadata.push((name, value));
+        }
+    }
+    Ok(())
 }
 
 /// Only metric queries have an instant form, in Loki too.

@@ -1,4 +1,4 @@
-//! A LogQL log selector: stream matchers and line filters.
+//! A LogQL log selector: stream matchers, line filters and equality of structured metadata.
 //!
 //! This is the part of LogQL that the store answers by itself. Everything else of the language is refused by name, never ignored.
 
@@ -15,14 +15,17 @@ const FILTERS_MAX: usize = 100;
 pub struct Selector {
     pub matchers: Vec<Matcher>,
     pub line_filters: Vec<LineFilter>,
+    /// `| name="value"`
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Selector {
-    /// `{app="a", env=~"b.*"} |= "x" or "y" != "z" |~ "re" !~ "re"`
+    /// `{app="a", env=~"b.*"} |= "x" or "y" != "z" |~ "re" !~ "re" | user="ann"`
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let mut parser = Parser { text, at: 0 };
-        let matchers = parser.stream_selector()?;
-        let selector = Self { matchers, line_filters: parser.line_filters()? };
+        let mut selector =
+            Self { matchers: parser.stream_selector()?, line_filters: Vec::new(), metadata: Vec::new() };
+        parser.stages(&mut selector)?;
         if selector.matchers.iter().all(Matcher::matches_empty) {
             return Err(Refusal::bad(
                 "parse error : queries require at least one regexp or equality matcher that does not have an empty-compatible value. For instance, app=~\".*\" does not meet this requirement, but app=~\".+\" will",
@@ -119,15 +122,7 @@ impl Parser<'_> {
     }
 
     fn matcher(&mut self) -> Result<Matcher, Refusal> {
-        self.skip_space();
-        let rest = self.rest();
-        let len =
-            rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
-        if len == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) {
-            return Err(self.unexpected("expecting a label name"));
-        }
-        let name = rest[..len].to_owned();
-        self.at += len;
+        let name = self.label_name()?;
         let op = self.match_op()?;
         let start = self.at;
         let value = self.string()?;
@@ -151,37 +146,70 @@ impl Parser<'_> {
         Err(self.unexpected("expecting = or != or =~ or !~"))
     }
 
-    fn line_filters(&mut self) -> Result<Vec<LineFilter>, Refusal> {
-        let mut filters = Vec::new();
+    fn stages(&mut self, selector: &mut Selector) -> Result<(), Refusal> {
+        const OPS: [(&str, LineFilterOp); 4] = [
+            ("|=", LineFilterOp::Contains),
+            ("!=", LineFilterOp::NotContains),
+            ("|~", LineFilterOp::Regex),
+            ("!~", LineFilterOp::NotRegex),
+        ];
         loop {
             self.skip_space();
             if self.at == self.text.len() {
-                return Ok(filters);
+                return Ok(());
             }
-            if filters.len() == FILTERS_MAX {
-                return Err(Refusal::bad(format!("parse error : more than {FILTERS_MAX} line filters")));
+            if selector.line_filters.len() + selector.metadata.len() == FILTERS_MAX {
+                return Err(Refusal::bad(format!("parse error : more than {FILTERS_MAX} filters")));
             }
-            let tokens = [
-                ("|=", LineFilterOp::Contains),
-                ("!=", LineFilterOp::NotContains),
-                ("|~", LineFilterOp::Regex),
-                ("!~", LineFilterOp::NotRegex),
-            ];
-            let Some((_, op)) = tokens.into_iter().find(|(token, _)| self.eat(token)) else {
-                return Err(self.unexpected("expecting |= or != or |~ or !~ or the end: only stream selectors with line filters are evaluated by this server"));
-            };
-            let mut texts = vec![self.string()?];
-            while self.eat("or") {
-                texts.push(self.string()?);
+            if let Some((_, op)) = OPS.into_iter().find(|(token, _)| self.eat(token)) {
+                selector.line_filters.push(self.line_filter(op)?);
+            } else if self.eat("|") {
+                selector.metadata.push(self.label_filter()?);
+            } else {
+                return Err(self.unexpected("expecting |= or != or |~ or !~ or | or the end"));
             }
-            if matches!(op, LineFilterOp::Regex | LineFilterOp::NotRegex) {
-                for text in &texts {
-                    model::regex::Regex::new(text)
-                        .map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
-                }
-            }
-            filters.push(LineFilter { op, texts });
         }
+    }
+
+    fn line_filter(&mut self, op: LineFilterOp) -> Result<LineFilter, Refusal> {
+        let mut texts = vec![self.string()?];
+        while self.eat("or") {
+            texts.push(self.string()?);
+        }
+        if matches!(op, LineFilterOp::Regex | LineFilterOp::NotRegex) {
+            for text in &texts {
+                model::regex::Regex::new(text).map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
+            }
+        }
+        Ok(LineFilter { op, texts })
+    }
+
+    /// `name="value"`: other comparisons, parsers and formats are not evaluated here.
+    fn label_filter(&mut self) -> Result<(String, String), Refusal> {
+        const WANTED: &str = "expecting name=\"value\": of pipeline stages, this server evaluates line filters and equality of structured metadata";
+        self.skip_space();
+        let start = self.at;
+        let Ok(name) = self.label_name() else { return Err(self.unexpected(WANTED)) };
+        self.skip_space();
+        let equals = self.rest().starts_with('=') && !self.rest().starts_with("=~") && !self.rest().starts_with("==");
+        if !equals {
+            self.at = start;
+            return Err(self.unexpected(WANTED));
+        }
+        self.at += 1;
+        Ok((name, self.string()?))
+    }
+
+    fn label_name(&mut self) -> Result<String, Refusal> {
+        self.skip_space();
+        let rest = self.rest();
+        let len = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        if len == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return Err(self.unexpected("expecting a label name"));
+        }
+        let name = rest[..len].to_owned();
+        self.at += len;
+        Ok(name)
     }
 
     /// In double quotes with Go's escapes, or in back quotes as it is.
@@ -283,10 +311,7 @@ mod tests {
             "parse error at line 1, col 4: syntax error: unexpected IDENTIFIER \"1\", expecting a string",
         );
         check("{a=\"1\" b=\"2\"}", "parse error at line 1, col 8: syntax error: unexpected IDENTIFIER \"b\"");
-        check(
-            "{a=\"1\"} | json",
-            "parse error at line 1, col 9: syntax error: unexpected \"|\", expecting |=",
-        );
+        check("{a=\"1\"} | json", "parse error at line 1, col 11: syntax error: unexpected IDENTIFIER \"json\", expecting name=");
         check(
             "rate({a=\"1\"}[5m])",
             "parse error at line 1, col 1: syntax error: unexpected IDENTIFIER \"rate\"",
