@@ -43,7 +43,7 @@ pub struct Stores {
 impl Stores {
     /// How the spine under each store is.
     pub fn lanes(&self) -> Vec<LaneStatus> {
-        vec![self.logs.lane().status()]
+        vec![self.metrics.lane().status(), self.logs.lane().status(), self.traces.lane().status()]
     }
 }
 

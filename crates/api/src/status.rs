@@ -36,7 +36,8 @@ fn status(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let build = &doors.build;
     let lanes = doors.stores.lanes();
     let readings = readings(doors);
-    let reading = |name: &str| readings.iter().find(|(have, _)| have == name).map_or(0.0, |(_, value)| *value) as u64;
+    let reading =
+        |name: &str| readings.iter().find(|(have, _)| have == name).map_or(0.0, |(_, value)| *value) as u64;
     let guard = doors.intake.guard();
     let body = json!({
         "build": {
@@ -122,6 +123,8 @@ fn readings(doors: &Doors) -> Vec<(String, f64)> {
     let text = render(&doors.registry, Form::Prometheus);
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
     lines
-        .filter_map(|line| line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?))))
+        .filter_map(|line| {
+            line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        })
         .collect()
 }

@@ -145,12 +145,18 @@ fn decompress(compression: Compression, wire: &Bytes, limit: usize) -> Result<By
 
 /// The stores read protobuf; JSON becomes that here, and what came over the wire is no longer the batch.
 fn as_stores_read_it(batch: Batch) -> Result<Batch, NotTaken> {
-    if batch.format != Format::OtlpJson {
-        return Ok(batch);
-    }
-    let body = wire::otlp::json::request_from_json(batch.signal, &batch.body)
-        .map_err(|error| Refused::Bad(error.to_string()))?;
-    Ok(Batch { format: Format::OtlpProto, body: body.into(), wire: None, ..batch })
+    let (format, body) = match batch.format {
+        Format::OtlpJson => {
+            (Format::OtlpProto, wire::otlp::json::request_from_json(batch.signal, &batch.body).map_err(bad)?)
+        }
+        Format::LokiJson => (Format::LokiProto, wire::loki::push_from_json(&batch.body).map_err(bad)?),
+        _ => return Ok(batch),
+    };
+    Ok(Batch { format, body: body.into(), wire: None, ..batch })
+}
+
+fn bad(error: impl std::fmt::Display) -> NotTaken {
+    Refused::Bad(error.to_string()).into()
 }
 
 /// Counts what came through one door.

@@ -51,7 +51,8 @@ fn filter_labels(
     if filters.is_empty() {
         return Ok(());
     }
-    let mut streams = StreamQuery::new(ask.tenant.clone(), query.matchers.clone(), query.from_ns, query.to_ns);
+    let mut streams =
+        StreamQuery::new(ask.tenant.clone(), query.matchers.clone(), query.from_ns, query.to_ns);
     streams.budget = ask.budget.clone();
     let names = doors.stores.logs.labels(&streams)?;
     for (name, value) in filters {

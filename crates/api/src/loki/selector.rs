@@ -178,7 +178,8 @@ impl Parser<'_> {
         }
         if matches!(op, LineFilterOp::Regex | LineFilterOp::NotRegex) {
             for text in &texts {
-                model::regex::Regex::new(text).map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
+                model::regex::Regex::new(text)
+                    .map_err(|error| Refusal::bad(format!("parse error : {error}")))?;
             }
         }
         Ok(LineFilter { op, texts })
@@ -191,7 +192,8 @@ impl Parser<'_> {
         let start = self.at;
         let Ok(name) = self.label_name() else { return Err(self.unexpected(WANTED)) };
         self.skip_space();
-        let equals = self.rest().starts_with('=') && !self.rest().starts_with("=~") && !self.rest().starts_with("==");
+        let equals =
+            self.rest().starts_with('=') && !self.rest().starts_with("=~") && !self.rest().starts_with("==");
         if !equals {
             self.at = start;
             return Err(self.unexpected(WANTED));
@@ -203,7 +205,8 @@ impl Parser<'_> {
     fn label_name(&mut self) -> Result<String, Refusal> {
         self.skip_space();
         let rest = self.rest();
-        let len = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let len =
+            rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
         if len == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) {
             return Err(self.unexpected("expecting a label name"));
         }
@@ -311,7 +314,10 @@ mod tests {
             "parse error at line 1, col 4: syntax error: unexpected IDENTIFIER \"1\", expecting a string",
         );
         check("{a=\"1\" b=\"2\"}", "parse error at line 1, col 8: syntax error: unexpected IDENTIFIER \"b\"");
-        check("{a=\"1\"} | json", "parse error at line 1, col 11: syntax error: unexpected IDENTIFIER \"json\", expecting name=");
+        check(
+            "{a=\"1\"} | json",
+            "parse error at line 1, col 11: syntax error: unexpected IDENTIFIER \"json\", expecting name=",
+        );
         check(
             "rate({a=\"1\"}[5m])",
             "parse error at line 1, col 1: syntax error: unexpected IDENTIFIER \"rate\"",

@@ -39,7 +39,8 @@ pub fn volume_range(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     let result: Vec<Value> = groups
         .into_iter()
         .map(|(labels, steps)| {
-            let values: Vec<Value> = steps.iter().map(|(step, bytes)| json!([time(*step), bytes.to_string()])).collect();
+            let values: Vec<Value> =
+                steps.iter().map(|(step, bytes)| json!([time(*step), bytes.to_string()])).collect();
             json!({ "metric": metric(labels), "values": values })
         })
         .collect();
@@ -69,10 +70,16 @@ fn step(ask: &Ask, range: Range) -> Result<i64, Refusal> {
             .map(|seconds| (seconds * 1e9) as i64)
             .or_else(|| duration_ns(text))
             .filter(|step_ns| *step_ns > 0)
-            .ok_or_else(|| Refusal::bad("zero or negative query resolution step widths are not accepted. Try a positive integer"))?,
+            .ok_or_else(|| {
+                Refusal::bad(
+                    "zero or negative query resolution step widths are not accepted. Try a positive integer",
+                )
+            })?,
     };
     if length_ns / step_ns > STEPS_MAX {
-        return Err(Refusal::bad("exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"));
+        return Err(Refusal::bad(
+            "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
+        ));
     }
     Ok(step_ns)
 }
@@ -81,7 +88,9 @@ fn step(ask: &Ask, range: Range) -> Result<i64, Refusal> {
 fn groups(doors: &Doors, ask: &Ask, range: Range, step_ns: Option<i64>) -> Result<Groups, Refusal> {
     let matchers = Selector::parse_streams(ask.params.get("query").unwrap_or("{}"))?;
     let targets: Vec<String> = match ask.params.get("targetLabels") {
-        Some(names) => names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect(),
+        Some(names) => {
+            names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+        }
         None => matchers.iter().map(|matcher| matcher.name().to_owned()).collect(),
     };
     let limit = ask.params.parse::<usize>("limit", "a number")?.unwrap_or(LIMIT_DEFAULT);
@@ -94,8 +103,11 @@ fn groups(doors: &Doors, ask: &Ask, range: Range, step_ns: Option<i64>) -> Resul
             let level = own.is_empty() && LEVEL_LABELS.contains(&name.as_str());
             if level { volume.level.name().to_owned() } else { own.to_owned() }
         };
-        let labels: Vec<(String, String)> =
-            targets.iter().map(|name| (name.clone(), value(name))).filter(|(_, value)| !value.is_empty()).collect();
+        let labels: Vec<(String, String)> = targets
+            .iter()
+            .map(|name| (name.clone(), value(name)))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
         *groups.entry(labels).or_default().entry(volume.step).or_default() += volume.bytes;
     }
     if groups.len() > limit {

@@ -6,9 +6,12 @@ use crate::refusal::Refusal;
 
 /// Texts as Prometheus': the parameter is named, then the parser's own error.
 pub fn parse(parameter: &str, text: &str) -> Result<Vec<Matcher>, Refusal> {
-    Err(Refusal::bad(format!(
-        "invalid parameter {parameter:?}: selectors are not read by this server, got {text:?}"
-    )))
+    let bad = |error: String| Refusal::bad(format!("invalid parameter {parameter:?}: {error}"));
+    let matchers = promql::parse_selector(text).map_err(|error| bad(error.to_string()))?;
+    if matchers.iter().all(Matcher::matches_empty) {
+        return Err(bad("match[] must contain at least one non-empty matcher".to_owned()));
+    }
+    Ok(matchers)
 }
 
 /// A name in a path may be escaped as `U__...` when it is not a plain one.

@@ -11,7 +11,8 @@ const PAGE_BYTES: f64 = 4096.0;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub fn register(registry: &Registry, disk: &Arc<dyn Disk>, started_at_ms: i64) {
-    let start = registry.gauge("process_start_time_seconds", "When the process started, seconds since 1970.", &[]);
+    let start =
+        registry.gauge("process_start_time_seconds", "When the process started, seconds since 1970.", &[]);
     start.set(started_at_ms / 1000);
     if stat(disk).is_none() {
         return;

@@ -42,10 +42,11 @@ impl Opened {
 
     /// For the memory guard.
     pub fn held_bytes(&self) -> Vec<HeldBytes> {
-        let (logs, metrics) = (self.stores.logs.clone(), self.stores.metrics.clone());
+        let Stores { logs, metrics, traces } = self.stores.clone();
         vec![
-            Box::new(move || logs.lane().status().head_bytes),
-            Box::new(move || metrics.stats().head_bytes as usize),
+            Box::new(move || logs.lane().head_bytes()),
+            Box::new(move || metrics.lane().head_bytes()),
+            Box::new(move || traces.lane().head_bytes()),
         ]
     }
 
@@ -55,7 +56,11 @@ impl Opened {
     }
 
     pub async fn close(&self) -> anyhow::Result<()> {
-        self.stores.logs.close().await.context("cannot close the log store")
+        let Stores { logs, metrics, traces } = &self.stores;
+        let (logs, metrics, traces) = tokio::join!(logs.close(), metrics.close(), traces.lane().close());
+        logs.context("cannot close the log store")?;
+        metrics.context("cannot close the metrics store")?;
+        traces.context("cannot close the trace store")
     }
 }
 

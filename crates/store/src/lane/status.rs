@@ -36,6 +36,11 @@ pub struct LaneStatus {
 }
 
 impl<E: SignalEngine> Lane<E> {
+    /// Bytes of all heads when they were last weighed: one read, for whoever asks often.
+    pub fn head_bytes(&self) -> usize {
+        self.head_bytes.load(Ordering::Relaxed)
+    }
+
     pub fn status(&self) -> LaneStatus {
         let state = self.published.lock().catalog.state().clone();
         let snapshot = self.snapshot();
