@@ -18,6 +18,7 @@ mod merge;
 pub mod query;
 mod read;
 mod series;
+pub mod source;
 mod store;
 
 pub use block::group::ReadScratch;
@@ -29,6 +30,7 @@ pub use query::{
     SeriesData, SeriesExemplars, Stats, TimeRange,
 };
 pub use read::set::SeriesSet;
+pub use source::TenantSource;
 pub use store::MetricStore;
 
 #[cfg(test)]

@@ -7,7 +7,9 @@
 //! replay never has to decide again.
 
 pub mod body;
+pub mod otlp;
 pub mod remote_write1;
+pub mod remote_write2;
 pub mod resolve;
 pub mod series_batch;
 pub mod verdict;

@@ -300,3 +300,26 @@ fn hostile_bodies_are_refused_whole() {
         assert!(matches!(refused, Err(Refused::Bad(_))), "{refused:?}");
     }
 }
+
+#[test]
+fn both_remote_writes_find_the_same_series() {
+    let store = World::new().open();
+    write(&store, &A, &[(NOW, 1.0)]).unwrap();
+    let mut request = wire::remote::RequestBuilder::default();
+    let labels = request.references(A);
+    let exemplar = request.references([("trace_id", "abc")]);
+    let metadata =
+        wire::remote::write2::Metadata { kind: MetricKind::Counter, help: "helps", unit: "seconds" };
+    request.series(&labels, metadata, |series| {
+        series.sample(NOW + 10, NOW - 100, 2.0);
+        series.exemplar(&exemplar, NOW + 9, 0.5);
+    });
+    assert_eq!(send(&store, Format::RemoteWrite2, request.finish().into()).unwrap().items, 1);
+    assert_eq!(read(&store, &named("a")), [r#"{__name__="a", job="x"} 1.0@0 2.0@10 from -100"#]);
+    let families = store.metadata(&TenantId::anonymous(), Some("a")).unwrap();
+    assert_eq!(
+        (families[0].entries[0].kind, families[0].entries[0].help.as_str()),
+        (MetricKind::Counter, "helps")
+    );
+    assert_eq!(store.exemplars(&scope(NOW, NOW + 10), &[named("a")]).unwrap()[0].exemplars[0].value, 0.5);
+}
