@@ -170,3 +170,113 @@ proptest! {
         prop_assert!(forward[0].bytes == backward[0].bytes);
     }
 }
+
+/// Every kind of thing that a block can hold, twice the same trace in two requests.
+fn sample() -> Vec<Vec<SpanSpec>> {
+    let mut root = SpanSpec::new(1, 1, 0);
+    root.attributes = vec![
+        ("k".into(), Value::String("v".into())),
+        ("n".into(), Value::Int(-7)),
+        ("k".into(), Value::String("again".into())),
+        ("d".into(), Value::Double(0.5)),
+        ("b".into(), Value::Bool(true)),
+        ("raw".into(), Value::Bytes(vec![0, 255])),
+        ("list".into(), Value::Nested(vec![0x2a, 4, 0x0a, 2, 0x18, 5])),
+        ("none".into(), Value::Empty),
+    ];
+    root.status = Some((2, "failed".into()));
+    root.events = vec![(
+        root.start + 5,
+        "exception".into(),
+        vec![("exception.type".into(), Value::String("X".into()))],
+    )];
+    root.links = vec![(trace_id(2), span_id(9), vec![("why".into(), Value::String("because".into()))])];
+    root.trace_state = "ot=th:8".into();
+    root.flags = 0x101;
+    root.dropped = [1, 2, 3];
+    let mut many: Vec<SpanSpec> =
+        (0..300).map(|n| SpanSpec::new(3 + n / 10, n + 1, if n % 10 == 0 { 0 } else { n })).collect();
+    for (n, span) in many.iter_mut().enumerate() {
+        span.service = ["cart", "shop", "users"][n % 3].into();
+        span.attributes = vec![
+            ("route".into(), Value::String(format!("/r/{}", n % 7))),
+            ("id".into(), Value::String(format!("unique-{n}"))),
+            ("code".into(), Value::Int(200 + (n as i64 % 3) * 100)),
+        ];
+    }
+    vec![vec![root.clone(), SpanSpec::new(1, 2, 1)], vec![root, SpanSpec::new(1, 3, 77)], many]
+}
+
+#[test]
+fn the_format_is_what_its_page_says() {
+    let file = TraceEngine.build(&head_of(&sample()), 0..3).unwrap().remove(0);
+    let golden = include_bytes!("block/golden-v1.blk");
+    assert!(file.bytes == golden, "format changed: raise VERSION and keep reading version 1");
+    let block = Arc::new(BlockReader::open(Arc::new(InMemory::new("golden", golden.to_vec()))).unwrap());
+    assert_holds(&[part(&block).unwrap()], &sample());
+}
+
+#[test]
+fn every_flipped_byte_is_found_or_harmless() {
+    let file = TraceEngine.build(&head_of(&sample()), 0..3).unwrap().remove(0);
+    let expect =
+        crate::by_id::trace(&[part(&open(&file)).unwrap()], trace_id(1), &Budget::unlimited()).unwrap();
+    for place in (0..file.bytes.len()).step_by(7) {
+        let mut bytes = file.bytes.clone();
+        bytes[place] ^= 0x41;
+        let Ok(block) = BlockReader::open(Arc::new(InMemory::new("bad", bytes))) else { continue };
+        let Ok(Some(part)) = Part::open(Arc::new(block), &TenantId::anonymous()) else { continue };
+        if let Ok(found) = crate::by_id::trace(&[Arc::new(part)], trace_id(1), &Budget::unlimited()) {
+            assert!(found == expect || found.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_huge_trace_a_huge_attribute_and_many_keys_survive() {
+    let huge = Value::String("x".repeat(3 << 20));
+    let mut spans: Vec<SpanSpec> = (0..70_000).map(|n| SpanSpec::new(1, n + 1, n)).collect();
+    spans[5].attributes = vec![("huge".into(), huge)];
+    let keys = |n: usize| (0..60).map(|k| (format!("key-{}", n * 60 + k), Value::Int(k as i64))).collect();
+    (0..100).for_each(|n| spans[100 + n].attributes = keys(n));
+    let requests = vec![spans];
+    let file = TraceEngine.build(&head_of(&requests), 0..1).unwrap().remove(0);
+    assert_holds(&[part(&open(&file)).unwrap()], &requests);
+    let merged =
+        TraceEngine.merge(&[open(&file), open(&file)], &Keep { from_ns: i64::MIN }).unwrap().remove(0);
+    assert_eq!(merged.summary.items, 70_000);
+    assert_holds(&[part(&open(&merged)).unwrap()], &requests);
+}
+
+#[test]
+fn a_merge_leaves_out_traces_that_ended_before_the_cutoff() {
+    let requests = vec![vec![SpanSpec::new(1, 1, 0), SpanSpec::new(9, 2, 0)]];
+    let file = TraceEngine.build(&head_of(&requests), 0..1).unwrap().remove(0);
+    let from_ns = requests[0][1].start as i64;
+    let merged = TraceEngine.merge(&[open(&file)], &Keep { from_ns }).unwrap().remove(0);
+    assert_eq!(merged.summary.items, 1);
+    assert_holds(&[part(&open(&merged)).unwrap()], &[vec![requests[0][1].clone()]]);
+    assert!(TraceEngine.merge(&[open(&file)], &Keep { from_ns: i64::MAX }).unwrap().is_empty());
+}
+
+#[test]
+fn tenants_never_see_each_other() {
+    let head = TraceEngine.new_head();
+    for (offset, tenant) in ["a", "b"].into_iter().enumerate() {
+        let spans = [SpanSpec::new(1, offset as u64 + 1, 0)];
+        let prepared = Prepared::new(TenantId::new(tenant).unwrap(), request(&spans).into()).unwrap();
+        TraceEngine.apply(&head, offset as u64, prepared);
+    }
+    let file = TraceEngine.build(&head, 0..2).unwrap().remove(0);
+    assert_eq!(file.summary.tenants.len(), 2);
+    for (number, tenant) in ["a", "b", "c"].into_iter().enumerate() {
+        let tenant = TenantId::new(tenant).unwrap();
+        let part = Part::open(open(&file), &tenant).unwrap();
+        let head_parts = head.parts(&tenant).unwrap();
+        assert_eq!((part.is_some(), head_parts.len()), (number < 2, usize::from(number < 2)));
+        for part in part.map(Arc::new).into_iter().chain(head_parts) {
+            let trace = crate::by_id::trace(&[part], trace_id(1), &Budget::unlimited()).unwrap().unwrap();
+            assert_eq!(trace.spans, 1);
+        }
+    }
+}
