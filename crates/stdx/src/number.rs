@@ -18,6 +18,25 @@ pub fn open_metrics(value: f64) -> String {
     if value.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
 }
 
+/// `%.{digits}g`: rounded to so many digits, trailing zeros left out: `2.2`, `10`, `1e+02`.
+pub fn significant(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return shortest(value);
+    }
+    let digits = digits.max(1);
+    let rounded = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let mantissa =
+        if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+    if exponent < -4 || exponent >= digits as i32 {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    }
+    let shown = mantissa.bytes().filter(u8::is_ascii_digit).count() as i32;
+    format!("{value:.*}", usize::try_from(shown - 1 - exponent).unwrap_or(0))
+}
+
 fn form(value: f64, with_exponent: impl Fn(i32) -> bool) -> String {
     if value.is_nan() {
         return "NaN".into();
@@ -58,6 +77,10 @@ mod tests {
         check(f64::INFINITY, "+Inf", "+Inf");
         check(f64::NEG_INFINITY, "-Inf", "-Inf");
         check(f64::NAN, "NaN", "NaN");
+        assert_eq!(
+            [2.25, 10.0, 100.0, 0.5, 0.000_012_3].map(|value| significant(value, 2)),
+            ["2.2", "10", "1e+02", "0.5", "1.2e-05"]
+        );
         assert_eq!(open_metrics(2.0), "2.0");
         assert_eq!(open_metrics(0.25), "0.25");
         assert_eq!(open_metrics(1e22), "1e+22");

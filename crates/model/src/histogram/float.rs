@@ -76,6 +76,14 @@ impl<C: Cell> SparseHistogram<C> {
         self.negative.counts.iter_mut().for_each(&apply);
     }
 
+    /// Some count, the sum or a bound is infinite: an addition left the range of floats.
+    pub fn has_overflow(&self) -> bool {
+        let sides = self.positive.counts.iter().chain(&self.negative.counts);
+        let mut cells = [self.zero_count, self.count, self.sum].into_iter().chain(sides.copied());
+        cells.any(|cell| cell.leading().is_infinite())
+            || self.bounds().iter().any(|bound| bound.is_infinite())
+    }
+
     /// Drops empty buckets and joins spans at most `most_empty` apart.
     pub fn compact(&mut self, most_empty: usize) {
         self.positive.compact(most_empty);
@@ -112,14 +120,6 @@ impl FloatHistogram {
             negative: side(&self.negative),
             custom_values: self.custom_values.clone(),
         }
-    }
-
-    /// Some count, the sum or a bound is infinite: an addition left the range of floats.
-    pub fn has_overflow(&self) -> bool {
-        let all = [&self.positive.counts, &self.negative.counts];
-        [self.zero_count, self.count, self.sum].iter().any(|value| value.is_infinite())
-            || all.into_iter().flatten().any(|count| count.is_infinite())
-            || self.bounds().iter().any(|bound| bound.is_infinite())
     }
 
     /// What this histogram occupies in memory, in bytes.
