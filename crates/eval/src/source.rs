@@ -59,7 +59,7 @@ pub struct SelectHints<'a> {
 pub struct Columns {
     /// Milliseconds, ascending.
     pub timestamps: Vec<i64>,
-    /// One value per timestamp; for a histogram, anything (by convention its sum).
+    /// One value per timestamp; for a histogram, its sum (so that stale markers of both kinds are found here).
     pub values: Vec<f64>,
     /// When the counter began, per sample and in milliseconds, 0 when unknown. Empty when no sample has one.
     pub start_timestamps: Vec<i64>,
