@@ -10,7 +10,7 @@ mod visit;
 
 pub use duration::{DurationError, DurationExpr, DurationOp, QueryGrid};
 pub use operator::{Aggregator, BinaryOp, Keyword, UnaryOp};
-pub use visit::{same_tree, without_spans};
+pub use visit::{normalised, same_tree};
 
 use model::matcher::Matcher;
 

@@ -46,6 +46,11 @@ impl<'q> Lexer<'q> {
         }
     }
 
+    /// Reads on from byte `at`.
+    pub(crate) fn at(text: &'q str, at: usize) -> Self {
+        Self { at, ..Self::new(text) }
+    }
+
     /// The error behind the [`TokenKind::Error`] token.
     pub(crate) fn take_error(&mut self) -> Option<ParseError> {
         self.error.take()

@@ -1,15 +1,16 @@
-//! Comparing trees: two texts mean the same when their trees are equal once spans are gone.
+//! Comparing trees: two texts mean the same when their trees are equal once spans are gone, and with them what the canonical
+//! text does not keep: the order of matchers, and whether a literal range was written `300` or `5m`.
 
 use super::{DurationExpr, Expr, TimeModifiers, VectorSelector};
 use crate::span::Span;
 
-/// Whether two trees are equal, spans aside. NaN literals are equal to each other.
+/// Whether two trees mean the same. NaN literals are equal to each other.
 pub fn same_tree(left: &Expr, right: &Expr) -> bool {
-    format!("{:?}", without_spans(left.clone())) == format!("{:?}", without_spans(right.clone()))
+    format!("{:?}", normalised(left.clone())) == format!("{:?}", normalised(right.clone()))
 }
 
-/// The tree with every span set to `0..0`.
-pub fn without_spans(mut expr: Expr) -> Expr {
+/// The tree with every span set to `0..0`, matchers sorted and literal durations alike.
+pub fn normalised(mut expr: Expr) -> Expr {
     clear(&mut expr);
     expr
 }
@@ -22,13 +23,13 @@ fn clear(expr: &mut Expr) {
         Expr::Vector(node) => clear_selector(node),
         Expr::Matrix(node) => {
             clear_selector(&mut node.selector);
-            clear_duration(&mut node.range);
+            clear_place(&mut node.range);
             node.span = none;
         }
         Expr::Subquery(node) => {
             clear(&mut node.expr);
-            clear_duration(&mut node.range);
-            node.step.iter_mut().for_each(clear_duration);
+            clear_place(&mut node.range);
+            node.step.iter_mut().for_each(clear_place);
             clear_time(&mut node.time);
             node.span = none;
         }
@@ -60,11 +61,20 @@ fn clear(expr: &mut Expr) {
 
 fn clear_selector(selector: &mut VectorSelector) {
     clear_time(&mut selector.time);
+    selector.matchers.sort_by_cached_key(ToString::to_string);
     selector.span = Span::default();
 }
 
 fn clear_time(time: &mut TimeModifiers) {
-    time.offset.iter_mut().for_each(clear_duration);
+    time.offset.iter_mut().for_each(clear_place);
+}
+
+/// A duration that stands by itself.
+fn clear_place(duration: &mut DurationExpr) {
+    clear_duration(duration);
+    if let DurationExpr::Literal(number) = duration {
+        number.is_duration = true;
+    }
 }
 
 fn clear_duration(duration: &mut DurationExpr) {
