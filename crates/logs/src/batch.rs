@@ -11,10 +11,11 @@ use store::column::Value;
 use wire::otlp::common::{AnyValueView, KeyValueView};
 use wire::proto::{Reader, Value as Wire, View};
 
-use crate::any_value::write_text;
 use crate::level::Level;
 use crate::metadata::MetadataBuffer;
-use crate::origin::{Origin, flatten, label_name};
+use crate::origin::{Origin, flatten};
+use wire::otlp::text::label_name;
+use wire::otlp::text::write_text;
 
 /// A stretch of the body.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,8 @@ use crate::batch::{Name, Row, each_own};
 use crate::block::{BUCKET_BYTES, Tables, TenantWriter};
 use crate::duplicates::Duplicates;
 use crate::head::{Head, Placed};
-use crate::origin::{Origin, label_name};
+use crate::origin::Origin;
+use wire::otlp::text::label_name;
 
 /// A row to be written.
 #[derive(Clone, Copy)]

@@ -7,7 +7,6 @@
 //! Invariants: tenant is part of every key; an answer is exact or an error, never silently partial; a stream is a label set.
 //! Not here: LogQL (`query`), API shapes (`api`), the journal and files (`store`), protobuf itself (`wire`).
 
-mod any_value;
 mod batch;
 mod block;
 mod blocks;

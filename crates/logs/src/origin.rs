@@ -3,15 +3,14 @@
 //! OTLP resource attributes become stream labels by Loki's default mapping; all others, and the scope, become shared metadata. `service_name`
 //! is discovered as Loki does it. An origin is made once per distinct resource and scope and then found by their raw bytes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Labels;
 use wire::otlp::common::{AnyValueView, ResourceView, ScopeView};
+use wire::otlp::text::{label_name, write_text};
 use wire::proto::View;
 
-use crate::any_value::write_text;
 use crate::level::{LEVEL_NAMES, Level};
 
 /// What entries of one resource and scope, or of one Loki stream, have in common.
@@ -158,39 +157,9 @@ pub(crate) fn flatten(name: &str, value: AnyValueView<'_>, each: &mut dyn FnMut(
     go(name, value, 0, each);
 }
 
-/// A name as Prometheus and Loki can have it: letters, digits and `_`; other characters become `_`, a leading digit gets `key_`, and a single
-/// leading `_` becomes `key_`, as the OpenTelemetry translation does it.
-pub(crate) fn label_name(raw: &str) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
-    let plain = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let leading_digit = bytes.first().is_some_and(u8::is_ascii_digit);
-    let leading_underscore = raw.starts_with('_') && !raw.starts_with("__");
-    if plain && !leading_digit && !leading_underscore {
-        return Cow::Borrowed(raw);
-    }
-    let mut name: String = raw.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if leading_digit {
-        name.insert_str(0, "key_");
-    } else if name.starts_with('_') && !name.starts_with("__") {
-        name.insert_str(0, "key");
-    }
-    Cow::Owned(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_become_label_names() {
-        let check = |raw: &str, expect: &str| assert_eq!(label_name(raw), expect);
-        check("http.status_code", "http_status_code");
-        check("plain", "plain");
-        check("1st", "key_1st");
-        check("_private", "key_private");
-        check("__meta", "__meta");
-        check("größe", "gr__e");
-    }
 
     #[test]
     fn the_service_is_discovered_in_order_or_unknown() {

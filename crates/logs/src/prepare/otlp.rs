@@ -8,11 +8,11 @@ use wire::otlp::logs::LogsView;
 use wire::proto::{Reader, Value, View};
 
 use super::Walk;
-use crate::any_value::write_text;
 use crate::batch::{RecordKind, Row, Span, each_own};
 use crate::checks::MetadataSize;
 use crate::level::{LEVEL_NAMES, Level};
 use crate::origin::Origin;
+use wire::otlp::text::write_text;
 
 impl Walk<'_> {
     pub(super) fn otlp(&mut self) {

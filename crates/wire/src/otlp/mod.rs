@@ -12,6 +12,7 @@ pub mod logs;
 pub mod metrics;
 pub mod profiles;
 pub mod response;
+pub mod text;
 pub mod trace;
 
 pub use common::{AnyValueView, Attributes, KeyValueView, ResourceView, ScopeView, attribute};

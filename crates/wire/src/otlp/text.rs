@@ -1,12 +1,14 @@
-//! The text of an OTLP value: strings as they are, numbers in decimal, bytes in base64, arrays and maps as JSON with sorted keys.
+//! OTLP where labels are wanted: the text of a value (strings as they are, numbers in decimal, bytes in base64, arrays and maps as JSON with sorted
+//! keys) and the label name of an attribute's key.
 
+use std::borrow::Cow;
 use std::io::Write;
 
-use wire::otlp::common::AnyValueView;
-use wire::proto::DEPTH_MAX;
+use super::common::AnyValueView;
+use crate::proto::DEPTH_MAX;
 
 /// Appends the text of `value` as it stands alone: a string without quotes, nothing for an empty value.
-pub(crate) fn write_text(value: AnyValueView<'_>, out: &mut Vec<u8>) {
+pub fn write_text(value: AnyValueView<'_>, out: &mut Vec<u8>) {
     match value {
         AnyValueView::Empty | AnyValueView::StringIndex(_) => {}
         AnyValueView::String(text) => out.extend_from_slice(text.as_bytes()),
@@ -96,9 +98,39 @@ fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// A name as Prometheus and Loki can have it: letters, digits and `_`; other characters become `_`, a leading digit gets `key_`, and a single
+/// leading `_` becomes `key_`, as the OpenTelemetry translation does it.
+pub fn label_name(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let plain = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let leading_digit = bytes.first().is_some_and(u8::is_ascii_digit);
+    let leading_underscore = raw.starts_with('_') && !raw.starts_with("__");
+    if plain && !leading_digit && !leading_underscore {
+        return Cow::Borrowed(raw);
+    }
+    let mut name: String = raw.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if leading_digit {
+        name.insert_str(0, "key_");
+    } else if name.starts_with('_') && !name.starts_with("__") {
+        name.insert_str(0, "key");
+    }
+    Cow::Owned(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_become_label_names() {
+        let check = |raw: &str, expect: &str| assert_eq!(label_name(raw), expect);
+        check("http.status_code", "http_status_code");
+        check("plain", "plain");
+        check("1st", "key_1st");
+        check("_private", "key_private");
+        check("__meta", "__meta");
+        check("größe", "gr__e");
+    }
 
     #[test]
     fn numbers_and_bytes_have_the_text_that_the_field_knows() {
