@@ -29,8 +29,9 @@ impl Channel {
         Ok(Self { runtime, sender, uri: format!("http://{address}{method}") })
     }
 
-    /// Sends `message` and returns when the server has answered; any status but 0 is an error.
-    pub fn export(&mut self, message: &[u8]) -> Result<()> {
+    /// Sends `message` and returns when the server has answered: `true` if it took it, `false` for "not now"
+    /// (RESOURCE_EXHAUSTED, UNAVAILABLE); any other status is an error.
+    pub fn export(&mut self, message: &[u8]) -> Result<bool> {
         let mut frame = BytesMut::with_capacity(message.len() + 5);
         frame.put_u8(0);
         frame.put_u32(u32::try_from(message.len()).context("a message is below 4 GiB")?);
@@ -50,7 +51,8 @@ impl Channel {
                 .and_then(|trailers| trailers.get("grpc-status"))
                 .or(parts.headers.get("grpc-status"));
             match status.map(|status| status.as_bytes()) {
-                Some(b"0") => Ok(()),
+                Some(b"0") => Ok(true),
+                Some(b"8" | b"14") => Ok(false),
                 other => bail!("grpc-status {:?}, trailers {trailers:?}", other.map(String::from_utf8_lossy)),
             }
         })

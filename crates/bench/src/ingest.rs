@@ -65,6 +65,8 @@ pub enum Packing {
 pub struct Sent {
     pub items: u64,
     pub wire_bytes: u64,
+    /// Requests that were answered "not now" and sent again.
+    pub refusals: u64,
     pub elapsed: Duration,
     pub latencies_ms: Vec<f64>,
 }
@@ -104,12 +106,15 @@ fn measure(name: &str, subject: &Subject, args: &Args) -> Result<()> {
         "items_per_second": round(items / sent.elapsed.as_secs_f64()),
         "server_cpu_us_per_item": round(settled.saturating_sub(before).as_secs_f64() * 1e6 / items),
         "server_cpu_us_per_item_while_loaded": round(loaded.saturating_sub(before).as_secs_f64() * 1e6 / items),
-        "latency_ms_p50": round(at(0.5)), "latency_ms_p99": round(at(0.99)),
+        "refusals": sent.refusals, "latency_ms_p50": round(at(0.5)), "latency_ms_p99": round(at(0.99)),
         "resident_mib": resident >> 20, "peak_mib": peak >> 20,
         "disk_bytes_per_item": round(disk as f64 / items), "blocks_bytes_per_item": round(process::disk_bytes(&subject.data().join("blocks")) as f64 / items),
     }));
     Ok(())
 }
+
+/// Between two tries of what was answered "not now".
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 pub fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
@@ -122,6 +127,7 @@ pub fn send(subject: &Subject, args: &Args) -> Result<Sent> {
     let mut random = Random::new(42);
     let pool: Vec<Body> = (0..args.pool).map(|_| make(args.items_per_request, &mut random)).collect();
     let (items, wire_bytes, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let refusals = AtomicU64::new(0);
     let start = Instant::now();
     let until = start + Duration::from_secs(args.seconds);
     let latencies = std::thread::scope(|scope| {
@@ -129,7 +135,7 @@ pub fn send(subject: &Subject, args: &Args) -> Result<Sent> {
             .map(|worker| {
                 let mut pool: Vec<Body> =
                     pool.iter().skip(worker).step_by(args.connections).cloned().collect();
-                let (items, wire_bytes, stop) = (&items, &wire_bytes, &stop);
+                let (items, wire_bytes, stop, refusals) = (&items, &wire_bytes, &stop, &refusals);
                 scope.spawn(move || -> Result<Vec<f64>> {
                     let mut random = Random::new(worker as u64 + 7);
                     let mut line = Line::open(subject, args)?;
@@ -141,8 +147,9 @@ pub fn send(subject: &Subject, args: &Args) -> Result<Sent> {
                         let place = turn % pool.len();
                         pool[place].stamp(now_ns(), &mut random);
                         let sent = Instant::now();
-                        let bytes =
-                            line.send(&pool[place].bytes).inspect_err(|_| stop.store(true, Relaxed))?;
+                        let bytes = line
+                            .send_until_taken(&pool[place].bytes, refusals)
+                            .inspect_err(|_| stop.store(true, Relaxed))?;
                         latencies.push(sent.elapsed().as_secs_f64() * 1e3);
                         items.fetch_add(pool[place].items, Relaxed);
                         wire_bytes.fetch_add(bytes, Relaxed);
@@ -157,6 +164,7 @@ pub fn send(subject: &Subject, args: &Args) -> Result<Sent> {
     Ok(Sent {
         items: items.into_inner(),
         wire_bytes: wire_bytes.into_inner(),
+        refusals: refusals.into_inner(),
         elapsed: start.elapsed(),
         latencies_ms: latencies.concat(),
     })
@@ -185,10 +193,21 @@ impl Line {
         }
     }
 
-    /// Returns the bytes of the body on the wire.
-    fn send(&mut self, body: &[u8]) -> Result<u64> {
+    /// As `send`; what is answered "not now" (429, 503) is sent again a little later, as exporters do.
+    fn send_until_taken(&mut self, body: &[u8], refusals: &AtomicU64) -> Result<u64> {
+        loop {
+            if let Some(bytes) = self.send(body)? {
+                return Ok(bytes);
+            }
+            refusals.fetch_add(1, Relaxed);
+            std::thread::sleep(AGAIN_AFTER);
+        }
+    }
+
+    /// Returns the bytes of the body on the wire, `None` for "not now".
+    fn send(&mut self, body: &[u8]) -> Result<Option<u64>> {
         match self {
-            Self::Grpc(channel) => channel.export(body).map(|()| body.len() as u64),
+            Self::Grpc(channel) => Ok(channel.export(body)?.then_some(body.len() as u64)),
             Self::Http { client, path, packing } => {
                 let packed;
                 let (sent, encoding) = match packing {
@@ -201,10 +220,11 @@ impl Line {
                 let headers = [("content-type", "application/x-protobuf"), ("content-encoding", encoding)];
                 let headers = if *packing == Packing::None { &headers[..1] } else { &headers };
                 let response = client.send("POST", path, headers, sent)?;
-                if !(200..300).contains(&response.status) {
-                    bail!("{} {}", response.status, response.text());
+                match response.status {
+                    200..300 => Ok(Some(sent.len() as u64)),
+                    429 | 503 => Ok(None),
+                    status => bail!("{status} {}", response.text()),
                 }
-                Ok(sent.len() as u64)
             }
         }
     }
@@ -215,7 +235,7 @@ fn send_metrics(subject: &Subject, args: &Args) -> Result<Sent> {
     let mut series = Series::new(args.series, args.shape, 42);
     let (address, path) = subject.door(Signal::Metrics);
     let first_ms = (now_ns() / 1_000_000) as i64 - args.scrapes as i64 * 15_000;
-    let (mut elapsed, mut wire_bytes, mut latencies_ms) = (Duration::ZERO, 0, Vec::new());
+    let (mut elapsed, mut wire_bytes, mut refusals, mut latencies_ms) = (Duration::ZERO, 0, 0, Vec::new());
     let mut clients: Vec<Client> = (0..args.connections).map(|_| Client::new(address)).collect();
     for scrape in 0..args.scrapes {
         // Made outside the clock: encoding is the sender's cost.
@@ -233,25 +253,33 @@ fn send_metrics(subject: &Subject, args: &Args) -> Result<Sent> {
         })?;
         elapsed += start.elapsed();
         wire_bytes += bodies.iter().map(|body| body.len() as u64).sum::<u64>();
-        latencies_ms.extend(latencies.concat());
+        for (latencies, refused) in latencies {
+            latencies_ms.extend(latencies);
+            refusals += refused;
+        }
     }
-    Ok(Sent { items: series.len() as u64 * args.scrapes, wire_bytes, elapsed, latencies_ms })
+    Ok(Sent { items: series.len() as u64 * args.scrapes, wire_bytes, refusals, elapsed, latencies_ms })
 }
 
-fn write(client: &mut Client, path: &str, bodies: &[Vec<u8>]) -> Result<Vec<f64>> {
+fn write(client: &mut Client, path: &str, bodies: &[Vec<u8>]) -> Result<(Vec<f64>, u64)> {
     const HEADERS: [(&str, &str); 3] = [
         ("content-type", "application/x-protobuf"),
         ("content-encoding", "snappy"),
         ("x-prometheus-remote-write-version", "0.1.0"),
     ];
-    let mut latencies = Vec::with_capacity(bodies.len());
+    let (mut latencies, mut refusals) = (Vec::with_capacity(bodies.len()), 0);
     for body in bodies {
         let sent = Instant::now();
-        let response = client.send("POST", path, &HEADERS, body)?;
-        if !(200..300).contains(&response.status) {
-            bail!("{} {}", response.status, response.text());
+        loop {
+            let response = client.send("POST", path, &HEADERS, body)?;
+            match response.status {
+                200..300 => break,
+                429 | 503 => refusals += 1,
+                status => bail!("{status} {}", response.text()),
+            }
+            std::thread::sleep(AGAIN_AFTER);
         }
         latencies.push(sent.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(latencies)
+    Ok((latencies, refusals))
 }

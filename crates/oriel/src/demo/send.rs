@@ -1,5 +1,6 @@
-//! Sends exports over OTLP/HTTP, as an SDK's exporter does: in order within a signal, again when asked to, giving up on what is refused for good.
+//! Sends exports over OTLP/HTTP, as an SDK's exporter does: in order within a signal, again when asked to, going on without a signal that is refused for good.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,6 +13,8 @@ const TRIES_MAX: u32 = 30;
 pub struct Sender {
     client: reqwest::Client,
     target: String,
+    /// Signals that the endpoint does not take: no reason to stop the others.
+    refused: [AtomicBool; 4],
 }
 
 impl Sender {
@@ -20,6 +23,7 @@ impl Sender {
         Ok(Self {
             client: client.context("cannot make an HTTP client")?,
             target: target.trim_end_matches('/').to_owned(),
+            refused: Default::default(),
         })
     }
 
@@ -41,7 +45,9 @@ impl Sender {
 
     async fn send_in_order(&self, exports: Vec<Export>) -> anyhow::Result<()> {
         for export in exports {
-            self.send(export).await?;
+            if !self.refused[export.signal as usize - 1].load(Relaxed) {
+                self.send(export).await?;
+            }
         }
         Ok(())
     }
@@ -65,14 +71,16 @@ impl Sender {
                 Ok(response) if matches!(response.status().as_u16(), 429 | 502 | 503 | 504) => {
                     last = format!("{url} answered {}", response.status());
                 }
-                // An endpoint without profiles is no reason to stop the other three.
-                Ok(response) if response.status() == 404 && export.signal == Signal::Profiles => {
-                    return Ok(());
-                }
                 Ok(response) => {
                     let status = response.status();
                     let text = response.bytes().await.unwrap_or_default();
-                    bail!("{url} refused {}: {status} {}", export.signal, String::from_utf8_lossy(&text));
+                    let text = String::from_utf8_lossy(&text);
+                    tracing::warn!(
+                        "{url} refused {}, the demo goes on without: {status} {text}",
+                        export.signal
+                    );
+                    self.refused[export.signal as usize - 1].store(true, Relaxed);
+                    return Ok(());
                 }
                 Err(error) => last = format!("cannot reach {url}: {error}"),
             }
