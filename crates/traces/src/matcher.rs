@@ -11,6 +11,7 @@ use wire::proto::View;
 use crate::block::read::{GroupReader, Part};
 use crate::block::rows::{Cells, Fixed, duration_ns};
 use crate::block::schema::{Cell, CellKind, FixedText, Owner, cell_of, open_pair};
+use crate::block::trace_table::TraceTable;
 use crate::query::{AttributeFilter, AttributeScope, Comparison, QueryError, SearchQuery, Value};
 
 /// The span conditions of a query, parsed.
@@ -130,44 +131,87 @@ impl SpanMatcher {
     }
 
     /// The service that matching spans have, as the part numbers it; `Some(None)` if it has none of that name.
-    pub(crate) fn service_in(&self, part: &Part) -> Result<Option<Option<u32>>, QueryError> {
+    fn service_in(&self, part: &Part) -> Result<Option<Option<u32>>, QueryError> {
         let Some(service) = &self.service else { return Ok(None) };
         let names = &part.services()?.names;
         let place = names.texts().iter().position(|name| name == service.as_bytes());
         Ok(Some(place.map(|place| place as u32)))
     }
 
-    pub(crate) fn wants_errors_only(&self) -> bool {
-        self.status == Some(crate::query::Status::Error as u64)
+    /// The conditions in the numbers of `part`.
+    pub(crate) fn in_part<'m>(&'m self, part: &Part) -> Result<PartMatcher<'m>, QueryError> {
+        let resources = match self.service_in(part)? {
+            None => None,
+            Some(service) => {
+                let of = part.services()?.of_resource.iter();
+                Some(of.map(|of| Some(*of) == service).collect::<Vec<bool>>())
+            }
+        };
+        let name = match &self.name {
+            None => None,
+            Some(name) => {
+                let place =
+                    part.fixed_texts(FixedText::Name)?.iter().position(|have| have == name.as_bytes());
+                Some(place.map_or(u64::MAX, |place| place as u64))
+            }
+        };
+        let tests: Vec<PartTest<'m>> =
+            self.attributes.iter().map(|test| PartTest::new(test, part)).collect::<Result<_, _>>()?;
+        let impossible = resources.as_ref().is_some_and(|resources| !resources.contains(&true))
+            || name == Some(u64::MAX)
+            || tests.iter().any(|test| !test.may_hold());
+        let service = self.service_in(part)?.flatten();
+        Ok(PartMatcher { matcher: self, service, resources, name, tests, impossible })
+    }
+}
+
+/// A [`SpanMatcher`] that knows a part's numbers.
+pub(crate) struct PartMatcher<'m> {
+    matcher: &'m SpanMatcher,
+    service: Option<u32>,
+    resources: Option<Vec<bool>>,
+    /// `u64::MAX`: no span has it.
+    name: Option<u64>,
+    tests: Vec<PartTest<'m>>,
+    /// No span of the part can match.
+    impossible: bool,
+}
+
+impl PartMatcher<'_> {
+    /// What the summary of a trace says: false if none of its spans here can match.
+    pub(crate) fn may_match(&self, table: &TraceTable, trace: usize) -> bool {
+        let service =
+            self.service.is_none_or(|service| table.services(trace).iter().any(|have| have.0 == service));
+        let errors =
+            self.matcher.status != Some(crate::query::Status::Error as u64) || table.errors[trace] > 0;
+        !self.impossible && service && errors
     }
 
     /// Whether each row of a group matches.
     pub(crate) fn rows(&self, part: &Part, group: &GroupReader<'_>) -> Result<Vec<bool>, QueryError> {
-        let mut mask = vec![true; group.meta().rows as usize];
-        if let Some(service) = self.service_in(part)? {
-            let services = part.services()?;
-            let table: Vec<bool> = services.of_resource.iter().map(|of| Some(*of) == service).collect();
-            retain(&mut mask, &group.fixed(Fixed::Resource)?, |resource| look_up(&table, resource));
+        let mut mask = vec![!self.impossible; group.meta().rows as usize];
+        if self.impossible {
+            return Ok(mask);
         }
-        if let Some(name) = &self.name {
-            let names = part.fixed_texts(FixedText::Name)?;
-            let place = names.iter().position(|have| have == name.as_bytes()).map(|place| place as u64);
-            retain(&mut mask, &group.fixed(Fixed::Name)?, |have| Some(have) == place);
+        let SpanMatcher { kind, status, duration_ns: durations, .. } = self.matcher;
+        if let Some(resources) = &self.resources {
+            retain(&mut mask, &group.fixed(Fixed::Resource)?, |resource| look_up(resources, resource));
         }
-        if let Some(kind) = self.kind {
+        if let Some(name) = self.name {
+            retain(&mut mask, &group.fixed(Fixed::Name)?, |have| have == name);
+        }
+        if let Some(kind) = kind {
             let known = |have: u64| crate::query::Kind::from_number(have as i64) as u64;
-            retain(&mut mask, &group.fixed(Fixed::Kind)?, |have| known(have) == kind);
+            retain(&mut mask, &group.fixed(Fixed::Kind)?, |have| known(have) == *kind);
         }
-        if let Some(status) = self.status {
+        if let Some(status) = status {
             let known = |have: u64| crate::query::Status::from_number(have as i64 - 1) as u64;
-            retain(&mut mask, &group.fixed(Fixed::Status)?, |have| known(have) == status);
+            retain(&mut mask, &group.fixed(Fixed::Status)?, |have| known(have) == *status);
         }
-        if self.duration_ns != (0..=u64::MAX) {
-            retain(&mut mask, &group.fixed(Fixed::Duration)?, |have| {
-                self.duration_ns.contains(&duration_ns(have))
-            });
+        if *durations != (0..=u64::MAX) {
+            retain(&mut mask, &group.fixed(Fixed::Duration)?, |have| durations.contains(&duration_ns(have)));
         }
-        for test in &self.attributes {
+        for test in &self.tests {
             if !mask.contains(&true) {
                 break;
             }
@@ -187,8 +231,96 @@ fn look_up(table: &[bool], number: u64) -> bool {
 }
 
 impl AttributeTest {
+    fn text(&self, kind: CellKind, text: &[u8]) -> Verdict {
+        if kind != CellKind::Pair {
+            return self.test.verdict(kind, Cell::Text(text));
+        }
+        let (key, kind, cell) = open_pair(text);
+        if *key == *self.key { self.test.verdict(kind, cell) } else { Verdict::Absent }
+    }
+}
+
+/// An [`AttributeTest`] in a part's numbers.
+struct PartTest<'m> {
+    test: &'m AttributeTest,
+    /// By resource, where resources count.
+    of_resource: Option<Vec<Verdict>>,
+    /// By instrumentation scope, where that counts.
+    of_scope: Option<Vec<Verdict>>,
+    columns: Vec<ColumnTest>,
+}
+
+/// One column of the attribute.
+struct ColumnTest {
+    column: u32,
+    kind: CellKind,
+    /// How often each shape has it.
+    occurrences: Vec<u32>,
+    /// By number in the dictionary.
+    table: Option<Vec<Verdict>>,
+}
+
+impl ColumnTest {
+    /// Values need not be looked at to know that they fail.
+    fn fails_always(&self) -> bool {
+        self.table.as_ref().is_some_and(|table| table.iter().all(|verdict| *verdict == Verdict::Fails))
+    }
+}
+
+impl<'m> PartTest<'m> {
+    fn new(test: &'m AttributeTest, part: &Part) -> Result<Self, QueryError> {
+        let of_resource = match test.scope {
+            AttributeScope::Any | AttributeScope::Resource => Some(
+                part.resources()?
+                    .iter()
+                    .map(|bytes| ResourceSpansView::read(bytes).resource.or_empty())
+                    .map(|resource| test.test.of_list(resource.attributes, &test.key))
+                    .collect(),
+            ),
+            _ => None,
+        };
+        let of_scope = match test.scope {
+            AttributeScope::Instrumentation => Some(
+                part.scopes()?
+                    .iter()
+                    .map(|bytes| ScopeSpansView::read(bytes).scope.or_empty())
+                    .map(|scope| test.test.of_list(scope.attributes, &test.key))
+                    .collect(),
+            ),
+            _ => None,
+        };
+        let mut columns = Vec::new();
+        for (column, have) in part.columns.iter().enumerate() {
+            let named = have.kind == CellKind::Pair || *have.key == *test.key;
+            if Some(have.owner) != owner_of(test.scope) || !named {
+                continue;
+            }
+            let occurrences = part.shapes()?.occurrences(column as u32);
+            let table = match have.kind {
+                CellKind::Empty => Some(vec![test.test.verdict(CellKind::Empty, Cell::None)]),
+                kind if kind.is_text() && !have.plain => {
+                    Some(part.texts(column as u32)?.iter().map(|text| test.text(kind, text)).collect())
+                }
+                _ => None,
+            };
+            columns.push(ColumnTest { column: column as u32, kind: have.kind, occurrences, table });
+        }
+        Ok(Self { test, of_resource, of_scope, columns })
+    }
+
+    fn may_hold(&self) -> bool {
+        let lists = self.of_resource.iter().chain(&self.of_scope);
+        let tables = self.columns.iter().filter_map(|column| column.table.as_ref());
+        self.columns.iter().any(|column| column.table.is_none())
+            || lists.chain(tables).any(|verdicts| verdicts.contains(&Verdict::Holds))
+    }
+
     fn verdicts(&self, part: &Part, group: &GroupReader<'_>) -> Result<Vec<Verdict>, QueryError> {
-        match self.scope {
+        let from_resource = match &self.of_resource {
+            Some(verdicts) => Some(spread(verdicts, &group.fixed(Fixed::Resource)?)),
+            None => None,
+        };
+        match self.test.scope {
             AttributeScope::Span => self.owned(Owner::Span, part, group),
             AttributeScope::Event => {
                 let events = self.owned(Owner::Event, part, group)?;
@@ -198,21 +330,13 @@ impl AttributeTest {
                 let links = self.owned(Owner::Link, part, group)?;
                 Ok(best_of(&links, &group.fixed(Fixed::LinkCount)?))
             }
-            AttributeScope::Resource => self.resources(part, group),
+            AttributeScope::Resource => Ok(from_resource.unwrap_or_default()),
             AttributeScope::Instrumentation => {
-                let of_scope: Vec<Verdict> = part
-                    .scopes()?
-                    .iter()
-                    .map(|scope| {
-                        self.test.of_list(ScopeSpansView::read(scope).scope.or_empty().attributes, &self.key)
-                    })
-                    .collect();
-                Ok(spread(&of_scope, &group.fixed(Fixed::Scope)?))
+                Ok(spread(self.of_scope.as_deref().unwrap_or_default(), &group.fixed(Fixed::Scope)?))
             }
             AttributeScope::Any => {
-                let (mut own, resource) =
-                    (self.owned(Owner::Span, part, group)?, self.resources(part, group)?);
-                for (own, resource) in own.iter_mut().zip(resource) {
+                let mut own = self.owned(Owner::Span, part, group)?;
+                for (own, resource) in own.iter_mut().zip(from_resource.unwrap_or_default()) {
                     if *own == Verdict::Absent {
                         *own = resource;
                     }
@@ -220,18 +344,6 @@ impl AttributeTest {
                 Ok(own)
             }
         }
-    }
-
-    fn resources(&self, part: &Part, group: &GroupReader<'_>) -> Result<Vec<Verdict>, QueryError> {
-        let of_resource: Vec<Verdict> = part
-            .resources()?
-            .iter()
-            .map(|resource| {
-                let view = ResourceSpansView::read(resource).resource.or_empty();
-                self.test.of_list(view.attributes, &self.key)
-            })
-            .collect();
-        Ok(spread(&of_resource, &group.fixed(Fixed::Resource)?))
     }
 
     /// One verdict a span, event or link.
@@ -242,19 +354,12 @@ impl AttributeTest {
             Owner::Link => (Fixed::LinkShape, group.meta().links),
         };
         let mut verdicts = vec![Verdict::Absent; len as usize];
-        let mut shapes = None;
-        for (column, have) in part.columns.iter().enumerate() {
-            let named = have.owner == owner && (have.kind == CellKind::Pair || *have.key == *self.key);
-            if !named {
-                continue;
-            }
-            let shapes = match &mut shapes {
-                Some(shapes) => shapes,
-                None => shapes.insert(group.fixed(shape)?),
-            };
-            let occurrences = part.shapes()?.occurrences(column as u32);
-            let cells = group.cells(column as u32)?;
-            self.column(part, column as u32, cells.as_ref(), shapes, &occurrences, &mut verdicts)?;
+        if self.columns.is_empty() {
+            return Ok(verdicts);
+        }
+        let shapes = group.fixed(shape)?;
+        for column in &self.columns {
+            self.column(part, group, column, &shapes, &mut verdicts)?;
         }
         Ok(verdicts)
     }
@@ -262,49 +367,48 @@ impl AttributeTest {
     fn column(
         &self,
         part: &Part,
-        column: u32,
-        cells: Option<&Cells>,
+        group: &GroupReader<'_>,
+        column: &ColumnTest,
         shapes: &[u64],
-        occurrences: &[u32],
         verdicts: &mut [Verdict],
     ) -> Result<(), QueryError> {
-        let kind = part.columns[column as usize].kind;
-        let by_place: Box<dyn Fn(usize) -> Verdict> = match (kind, cells) {
-            (CellKind::Empty, _) => {
-                let verdict = self.test.verdict(kind, Cell::None);
-                Box::new(move |_| verdict)
+        let count = |shape: u64| column.occurrences.get(shape as usize).copied().unwrap_or(0) as usize;
+        if column.fails_always() || column.kind == CellKind::Empty {
+            let all =
+                column.table.as_ref().and_then(|table| table.first().copied()).unwrap_or(Verdict::Absent);
+            for (verdict, _) in verdicts.iter_mut().zip(shapes).filter(|(_, shape)| count(**shape) > 0) {
+                *verdict = (*verdict).max(all);
             }
-            (_, None) => return Ok(()),
-            (kind, Some(Cells::Plain(texts))) => Box::new(move |place| self.text(kind, texts.get(place))),
-            (kind, Some(Cells::Ints(numbers))) if kind.is_text() => {
-                let table: Vec<Verdict> =
-                    part.texts(column)?.iter().map(|text| self.text(kind, text)).collect();
-                Box::new(move |place| {
-                    let number = numbers.get(place).copied().unwrap_or(u64::MAX);
-                    table.get(number as usize).copied().unwrap_or(Verdict::Absent)
-                })
+            return Ok(());
+        }
+        let of_values: Vec<Verdict> = match (group.cells(column.column)?, &column.table) {
+            (None, _) => return Ok(()),
+            (Some(Cells::Plain(texts)), _) => texts
+                .iter()
+                .map(|text| self.test.text(part.columns[column.column as usize].kind, text))
+                .collect(),
+            (Some(Cells::Ints(numbers)), Some(table)) => spread(table, &numbers),
+            (Some(Cells::Ints(values)), None) => {
+                values.iter().map(|value| self.test.test.verdict(column.kind, Cell::Int(*value))).collect()
             }
-            (kind, Some(Cells::Ints(values))) => Box::new(move |place| match values.get(place) {
-                Some(value) => self.test.verdict(kind, Cell::Int(*value)),
-                None => Verdict::Absent,
-            }),
         };
-        let mut place = 0;
+        let mut rest = of_values.as_slice();
         for (verdict, shape) in verdicts.iter_mut().zip(shapes) {
-            for _ in 0..occurrences.get(*shape as usize).copied().unwrap_or(0) {
-                *verdict = (*verdict).max(by_place(place));
-                place += 1;
-            }
+            let (own, tail) = rest.split_at(count(*shape).min(rest.len()));
+            rest = tail;
+            *verdict = own.iter().fold(*verdict, |best, own| best.max(*own));
         }
         Ok(())
     }
+}
 
-    fn text(&self, kind: CellKind, text: &[u8]) -> Verdict {
-        if kind != CellKind::Pair {
-            return self.test.verdict(kind, Cell::Text(text));
-        }
-        let (key, kind, cell) = open_pair(text);
-        if *key == *self.key { self.test.verdict(kind, cell) } else { Verdict::Absent }
+/// Whose columns an attribute of this scope has.
+fn owner_of(scope: AttributeScope) -> Option<Owner> {
+    match scope {
+        AttributeScope::Any | AttributeScope::Span => Some(Owner::Span),
+        AttributeScope::Event => Some(Owner::Event),
+        AttributeScope::Link => Some(Owner::Link),
+        AttributeScope::Resource | AttributeScope::Instrumentation => None,
     }
 }
 

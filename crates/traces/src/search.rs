@@ -10,10 +10,9 @@ use model::{SpanId, TenantId, TraceId};
 use crate::block::read::{Part, Want};
 use crate::block::rows::{Fixed, duration_ns};
 use crate::block::schema::FixedText;
-use crate::block::trace_table::TraceTable;
 use crate::by_id::fragments_in;
 use crate::join::{Fragment, LoadedGroup, join};
-use crate::matcher::SpanMatcher;
+use crate::matcher::{PartMatcher, SpanMatcher};
 use crate::parts::{PartCache, View};
 use crate::query::{
     Budget, Kind, MatchedSpan, QueryError, Root, SearchQuery, ServiceStats, Status, TimeRange, TraceSummary,
@@ -74,18 +73,17 @@ impl PartialOrd for Candidate {
 pub(crate) fn candidates(
     view: &View,
     range: TimeRange,
-    matcher: &SpanMatcher,
+    matchers: &[PartMatcher<'_>],
     budget: &Budget,
 ) -> Result<BinaryHeap<Candidate>, QueryError> {
     let mut found: Vec<(TraceId, At, u64, u64, bool)> = Vec::new();
-    for (number, part) in view.inside.iter().enumerate() {
-        let service = matcher.service_in(part)?;
+    for (number, (part, matcher)) in view.inside.iter().zip(matchers).enumerate() {
         for group in 0..part.groups.len() {
             let table = part.traces(group, budget)?;
             budget.spend(table.len() as u64 * 64)?;
             for trace in 0..table.len() {
                 let at = At { part: number as u32, group: group as u32, trace: trace as u32 };
-                let may = may_match(&table, trace, service, matcher);
+                let may = matcher.may_match(&table, trace);
                 found.push((table.ids[trace], at, table.start[trace], table.end[trace], may));
             }
         }
@@ -109,15 +107,6 @@ pub(crate) fn candidates(
     Ok(BinaryHeap::from(heap))
 }
 
-fn may_match(table: &TraceTable, trace: usize, service: Option<Option<u32>>, matcher: &SpanMatcher) -> bool {
-    let has_service = match service {
-        None => true,
-        Some(None) => false,
-        Some(Some(service)) => table.services(trace).iter().any(|have| have.0 == service),
-    };
-    has_service && (!matcher.wants_errors_only() || table.errors[trace] > 0)
-}
-
 pub(crate) fn signed(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }
@@ -129,7 +118,8 @@ pub(crate) struct Search<'q> {
     pub tenant: &'q TenantId,
     pub range: TimeRange,
     pub budget: &'q Budget,
-    matcher: SpanMatcher,
+    /// The span conditions in each part's numbers.
+    matchers: Vec<PartMatcher<'q>>,
     /// Columns to load for what is shown.
     want: Want,
     matched: HashMap<(u32, u32), Arc<GroupMatches>>,
@@ -156,6 +146,7 @@ pub(crate) struct WholeTrace {
 impl<'q> Search<'q> {
     pub(crate) fn new(
         query: &'q SearchQuery,
+        matcher: &'q SpanMatcher,
         view: &'q View,
         cache: &'q PartCache,
         want: Want,
@@ -166,7 +157,7 @@ impl<'q> Search<'q> {
             tenant: &query.tenant,
             range: query.range,
             budget: &query.budget,
-            matcher: SpanMatcher::new(query)?,
+            matchers: view.inside.iter().map(|part| matcher.in_part(part)).collect::<Result<_, _>>()?,
             want,
             matched: HashMap::new(),
             tree: Tree::default(),
@@ -179,7 +170,7 @@ impl<'q> Search<'q> {
         trace_fits: impl Fn(u64, u64) -> bool,
         mut each: impl FnMut(WholeTrace) -> Result<bool, QueryError>,
     ) -> Result<(), QueryError> {
-        let mut heap = candidates(self.view, self.range, &self.matcher, self.budget)?;
+        let mut heap = candidates(self.view, self.range, &self.matchers, self.budget)?;
         while let Some(mut candidate) = heap.pop() {
             if !self.some_row_matches(&candidate)? {
                 continue;
@@ -215,16 +206,21 @@ impl<'q> Search<'q> {
             return Ok(known.clone());
         }
         let have = &self.view.inside[part as usize];
-        let matches = Arc::new(self.match_group(have, group as usize)?);
+        let matches = Arc::new(self.match_group(have, group as usize, &self.matchers[part as usize])?);
         self.budget.spend((matches.rows.len() + matches.traces.len()) as u64)?;
         self.matched.insert((part, group), matches.clone());
         Ok(matches)
     }
 
-    fn match_group(&self, part: &Part, group: usize) -> Result<GroupMatches, QueryError> {
+    fn match_group(
+        &self,
+        part: &Part,
+        group: usize,
+        matcher: &PartMatcher<'_>,
+    ) -> Result<GroupMatches, QueryError> {
         let reader = part.group(group, self.budget)?;
         let table = part.traces(group, self.budget)?;
-        let mut rows = self.matcher.rows(part, &reader)?;
+        let mut rows = matcher.rows(part, &reader)?;
         if let Some(in_range) = rows_in_range(&reader, &table, self.range)? {
             rows.iter_mut().zip(in_range).for_each(|(keep, inside)| *keep &= inside);
         }

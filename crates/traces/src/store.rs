@@ -13,6 +13,7 @@ use crate::attributes::{attribute_of, want_attribute};
 use crate::block::read::Want;
 use crate::engine::TraceEngine;
 use crate::ingest::Prepared;
+use crate::matcher::SpanMatcher;
 use crate::parts::{PartCache, View};
 use crate::query::{
     AttributeScope, Budget, Dependency, Kind, QueryError, Red, RedQuery, SearchQuery, TimeRange, Trace,
@@ -181,7 +182,8 @@ pub(crate) fn search(
     let shortest = query.trace_duration_min_ns.unwrap_or(0);
     let longest = query.trace_duration_max_ns.unwrap_or(u64::MAX);
     let fits = |start: u64, end: u64| (shortest..=longest).contains(&(end - start));
-    Search::new(query, view, cache, want)?.run(fits, |trace| {
+    let matcher = SpanMatcher::new(query)?;
+    Search::new(query, &matcher, view, cache, want)?.run(fits, |trace| {
         found.push(trace.summary(query.spans_per_set, |trace, span| {
             let (group, row) = trace.place(span);
             let mut values = Vec::new();
