@@ -10,7 +10,7 @@ pub enum EvalError {
     TimedOut,
     #[error("query was canceled in expression evaluation")]
     Cancelled,
-    #[error("query processing would load too many samples into memory in expression evaluation")]
+    #[error("query processing would load too many samples into memory in query execution")]
     TooManySamples,
     /// The bytes that this query or all queries together may hold are used up.
     #[error("query processing would use more memory than allowed: {0}")]

@@ -1,6 +1,6 @@
 //! What the functions of the language compute, by the shape of their input.
 //!
-//! - [`rate`], [`extended`], [`over_time`], [`regression`]: windows over the samples of one series, one series at a time.
+//! - [`rate`], [`extended`], [`over_time`], [`sliding`], [`regression`]: windows over the samples of one series, one series at a time.
 //! - [`elementwise`]: one sample in, at most one out.
 //! - [`classic`], [`native`], [`quantiles`]: histograms; those of many series need all rows of a frame.
 //! - [`labels`], [`sort`], [`info`]: label sets, order, joins.
@@ -17,6 +17,7 @@ pub mod over_time;
 pub mod quantiles;
 pub mod rate;
 pub mod regression;
+pub mod sliding;
 pub mod sort;
 
 use crate::annotations::{Annotations, Note};

@@ -59,12 +59,8 @@ impl Bits {
     }
 
     pub fn all(steps: usize) -> Self {
-        let mut bits = Self(smallvec![u64::MAX; steps.div_ceil(64)]);
-        if !steps.is_multiple_of(64)
-            && let Some(last) = bits.0.last_mut()
-        {
-            *last = (1 << (steps % 64)) - 1;
-        }
+        let mut bits = Self::none(steps);
+        bits.set_all(steps);
         bits
     }
 
@@ -81,6 +77,20 @@ impl Bits {
     #[inline]
     pub fn clear(&mut self, step: usize) {
         self.0[step / 64] &= !(1 << (step % 64));
+    }
+
+    pub fn clear_all(&mut self) {
+        self.0.fill(0);
+    }
+
+    /// Sets the first `steps` bits, which are all there are.
+    pub fn set_all(&mut self, steps: usize) {
+        self.0.fill(u64::MAX);
+        if !steps.is_multiple_of(64)
+            && let Some(last) = self.0.last_mut()
+        {
+            *last = (1 << (steps % 64)) - 1;
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -176,6 +186,15 @@ impl Row {
     pub fn empty(labels: Arc<Labels>, drop_name: bool, steps: usize) -> Self {
         let values = if steps == 1 { smallvec![0.0] } else { SmallVec::from_vec(vec![0.0; steps]) };
         Self { labels, drop_name, values, present: Bits::none(steps), histograms: None }
+    }
+
+    /// An empty row in the memory of this one, for the same grid.
+    pub fn reused(mut self, labels: Arc<Labels>, drop_name: bool) -> Self {
+        self.labels = labels;
+        self.drop_name = drop_name;
+        self.present.clear_all();
+        self.histograms = None;
+        self
     }
 
     pub fn is_empty(&self) -> bool {

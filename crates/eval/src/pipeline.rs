@@ -64,8 +64,17 @@ pub(crate) struct Pipeline<'e> {
 pub(crate) struct Scratch {
     series: Series,
     inner: Option<Box<Scratch>>,
+    /// A row that nobody needs any more; its memory serves the next series.
+    spare: Option<Row>,
     /// Samples read, for statistics.
     pub samples_read: u64,
+}
+
+impl Scratch {
+    /// Gives back a row of the pipeline that was looked at and is not kept.
+    pub fn recycle(&mut self, row: Row) {
+        self.spare = Some(row);
+    }
 }
 
 impl Pipeline<'_> {
@@ -98,21 +107,25 @@ impl Pipeline<'_> {
             return Ok(None);
         }
         let labels = Arc::clone(self.labels(series));
+        let row = match scratch.spare.take() {
+            Some(spare) => spare.reused(labels, drop_name),
+            None => Row::empty(labels, drop_name, self.grid.steps()),
+        };
         let columns = &scratch.series.columns;
         let mut row = match &self.leaf {
-            Leaf::Instant(lookback) => lookback.row(columns, labels, drop_name),
-            Leaf::Timestamp(lookback) => lookback.timestamp_row(columns, labels),
-            Leaf::StartTimestamp(lookback) => lookback.start_timestamp_row(columns, labels),
+            Leaf::Instant(lookback) => lookback.row(columns, row),
+            Leaf::Timestamp(lookback) => lookback.timestamp_row(columns, row),
+            Leaf::StartTimestamp(lookback) => lookback.start_timestamp_row(columns, row),
             Leaf::Smoothed(lookback, span) => {
                 scratch.series.split();
-                smoothed_row(lookback, &scratch.series, labels, *span, notes)
+                smoothed_row(lookback, &scratch.series, row, *span, notes)
             }
             Leaf::Range(call) => {
                 if !call.uses_starts {
                     scratch.series.columns.start_timestamps.clear();
                 }
                 scratch.series.split();
-                call.row(&scratch.series, labels, drop_name, notes)?
+                call.row(&scratch.series, row, notes)?
             }
         };
         for map in &self.maps {
@@ -121,7 +134,11 @@ impl Pipeline<'_> {
             }
             map.apply(&mut row, notes);
         }
-        Ok((!row.is_empty()).then_some(row))
+        if row.is_empty() {
+            scratch.spare = Some(row);
+            return Ok(None);
+        }
+        Ok(Some(row))
     }
 
     /// Reads the samples of a series into the scratch. The result says whether its name goes away.
@@ -144,10 +161,11 @@ impl Pipeline<'_> {
                 let inner_scratch = scratch.inner.get_or_insert_default();
                 let row = inner.run(series, inner_scratch, notes)?;
                 scratch.samples_read += std::mem::take(&mut inner_scratch.samples_read);
-                if let Some(row) = &row {
-                    push_row(row, &inner.grid, columns);
-                }
-                Ok(row.is_some_and(|row| row.drop_name))
+                let Some(row) = row else { return Ok(false) };
+                push_row(&row, &inner.grid, columns);
+                let drop_name = row.drop_name;
+                inner_scratch.recycle(row);
+                Ok(drop_name)
             }
         }
     }

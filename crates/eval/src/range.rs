@@ -3,6 +3,7 @@
 use crate::annotations::{Annotations, Note};
 use crate::error::EvalError;
 use crate::functions::rate::{RateKind, extrapolated_row, instant_change};
+use crate::functions::sliding::{self, Slide};
 use crate::functions::{Context, extended, over_time, regression};
 use crate::grid::{Row, Sample};
 use crate::select::Series;
@@ -32,22 +33,25 @@ pub(crate) struct RangeCall {
 const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
 
 impl RangeCall {
+    /// Fills an empty row.
     pub fn row(
         &self,
         series: &Series,
-        labels: Arc<Labels>,
-        input_drops_name: bool,
+        mut row: Row,
         notes: &mut Annotations,
     ) -> Result<Row, EvalError> {
         let keeps_name = matches!(self.function, Function::LastOverTime | Function::FirstOverTime);
-        let steps = self.windows.grid.steps();
-        let mut row = Row::empty(Arc::clone(&labels), input_drops_name || !keeps_name, steps);
+        row.drop_name |= !keeps_name;
+        let labels = Arc::clone(&row.labels);
         let mut context = Context { labels: &labels, notes, span: self.span };
         match self.rate_kind() {
             Some(kind) if self.windows.extended.is_none() => {
                 extrapolated_row(kind, &self.windows, series, &mut row, &mut context);
             }
-            _ => self.slide(series, &mut row, &mut context)?,
+            _ => match self.sliding().filter(|_| sliding::applies(&self.windows, series)) {
+                Some(slide) => sliding::slide(slide, &self.windows, series, &mut row),
+                None => self.slide(series, &mut row, &mut context)?,
+            },
         }
         if matches!(self.function, Function::Rate | Function::Increase) {
             self.note_non_counter(&row, &labels, notes);
@@ -60,6 +64,17 @@ impl RangeCall {
             Function::Rate => Some(RateKind { counter: true, per_second: true }),
             Function::Increase => Some(RateKind { counter: true, per_second: false }),
             Function::Delta => Some(RateKind { counter: false, per_second: false }),
+            _ => None,
+        }
+    }
+
+    /// Functions whose windows need not be scanned each on its own.
+    fn sliding(&self) -> Option<Slide> {
+        match self.function {
+            Function::SumOverTime => Some(Slide::Sum),
+            Function::AvgOverTime => Some(Slide::Avg),
+            Function::MinOverTime => Some(Slide::Min),
+            Function::MaxOverTime => Some(Slide::Max),
             _ => None,
         }
     }

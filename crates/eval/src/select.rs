@@ -4,7 +4,6 @@
 
 use crate::grid::{Grid, Row, Sample};
 use crate::source::Columns;
-use model::Labels;
 use model::histogram::{Buckets, CounterResetHint, FloatHistogram, is_stale};
 use std::sync::Arc;
 
@@ -138,9 +137,8 @@ impl Lookback {
         }
     }
 
-    /// The instant vector of one series. `columns` is as read, stale markers included.
-    pub fn row(&self, columns: &Columns, labels: Arc<Labels>, drop_name: bool) -> Row {
-        let mut row = Row::empty(labels, drop_name, self.grid.steps());
+    /// The instant vector of one series, into an empty row. `columns` is as read, stale markers included.
+    pub fn row(&self, columns: &Columns, mut row: Row) -> Row {
         if columns.histograms.is_empty() {
             self.each_newest(columns, |step, place| row.set_float(step, columns.values[place]));
             return row;
@@ -161,8 +159,8 @@ impl Lookback {
     }
 
     /// The times of the samples that [`Self::row`] would return, in seconds.
-    pub fn timestamp_row(&self, columns: &Columns, labels: Arc<Labels>) -> Row {
-        let mut row = Row::empty(labels, true, self.grid.steps());
+    pub fn timestamp_row(&self, columns: &Columns, mut row: Row) -> Row {
+        row.drop_name = true;
         self.each_newest(columns, |step, place| {
             row.set_float(step, columns.timestamps[place] as f64 / 1000.0)
         });
@@ -170,8 +168,8 @@ impl Lookback {
     }
 
     /// The start timestamps of the samples that [`Self::row`] would return, in seconds; 0 where none is known.
-    pub fn start_timestamp_row(&self, columns: &Columns, labels: Arc<Labels>) -> Row {
-        let mut row = Row::empty(labels, true, self.grid.steps());
+    pub fn start_timestamp_row(&self, columns: &Columns, mut row: Row) -> Row {
+        row.drop_name = true;
         let starts = &columns.start_timestamps;
         self.each_newest(columns, |step, place| {
             row.set_float(step, starts.get(place).copied().unwrap_or(0) as f64 / 1000.0);
@@ -195,11 +193,11 @@ mod tests {
         columns.push(0, 1.0);
         columns.push(50, 2.0);
         columns.push(200, f64::from_bits(STALE_BITS));
-        let row = lookback(0, 250, 50).row(&columns, Arc::default(), false);
+        let row = lookback(0, 250, 50).row(&columns, Row::empty(Arc::default(), false, 6));
         let seen: Vec<_> = row.samples().map(|(step, sample)| (step, sample.float().unwrap())).collect();
         // At 150 the sample at 50 is exactly the lookback old: outside.
         assert_eq!(seen, [(0, 1.0), (1, 2.0), (2, 2.0)]);
-        let times = lookback(0, 250, 50).timestamp_row(&columns, Arc::default());
+        let times = lookback(0, 250, 50).timestamp_row(&columns, Row::empty(Arc::default(), false, 6));
         assert_eq!((times.values[1], times.values[2]), (0.05, 0.05));
     }
 

@@ -6,17 +6,17 @@ use crate::functions::extended::{interpolate, interpolate_histograms};
 use crate::grid::{Row, Sample};
 use crate::select::{Lookback, Series};
 use crate::windows::{Window, WindowGrid};
-use model::Labels;
 use model::histogram::{CounterResetHint, FloatHistogram};
 use promql::Span;
 use promql::ast::Extended;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+/// Fills an empty row.
 pub fn smoothed_row(
     lookback: &Lookback,
     series: &Series,
-    labels: Arc<Labels>,
+    mut row: Row,
     span: Span,
     notes: &mut Annotations,
 ) -> Row {
@@ -29,7 +29,7 @@ pub fn smoothed_row(
         lookback_ms: lookback.lookback_ms,
         extended: Some(Extended::Smoothed),
     };
-    let mut row = Row::empty(Arc::clone(&labels), false, lookback.grid.steps());
+    let labels = Arc::clone(&row.labels);
     let mut context = Context { labels: &labels, notes, span };
     let done = windows.slide(series, |step, window| {
         if window.is_mixed() {

@@ -127,7 +127,7 @@ impl Accumulator {
         let steps = self.values.len();
         if row.histograms.is_none() && self.histograms.is_none() && row.present.is_full(steps) {
             self.add_whole(&row.values);
-            self.seen = Bits::all(steps);
+            self.seen.set_all(steps);
             return;
         }
         for (step, sample) in row.samples() {
@@ -145,7 +145,7 @@ impl Accumulator {
         match self.kind {
             FoldKind::Sum => {
                 add_compensated(&mut self.values, &mut self.extra, row);
-                self.floats = Bits::all(row.len());
+                self.floats.set_all(row.len());
             }
             FoldKind::Avg => self.add_whole_to_mean(row),
             FoldKind::Min => self.values.iter_mut().zip(row).for_each(|(own, value)| {
@@ -170,7 +170,7 @@ impl Accumulator {
         }
         add_compensated(&mut self.values, &mut self.extra, row);
         self.counts.iter_mut().for_each(|count| *count += 1.0);
-        self.floats = Bits::all(row.len());
+        self.floats.set_all(row.len());
     }
 
     fn add_float(&mut self, step: usize, value: f64) {

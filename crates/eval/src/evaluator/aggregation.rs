@@ -38,7 +38,7 @@ impl<'e> Evaluator<'e> {
         notes: &mut Annotations,
     ) -> Result<Value, EvalError> {
         if let Some(kind) = FoldKind::of(aggregation.op) {
-            return Ok(Value::Vector(self.fold(node.id, kind, aggregation, grid, notes)?));
+            return Ok(Value::Vector(self.fold(kind, aggregation, grid, notes)?));
         }
         let param =
             aggregation.param.as_ref().ok_or_else(|| unexpected("an aggregation without its parameter"))?;
@@ -78,7 +78,6 @@ impl<'e> Evaluator<'e> {
 
     fn fold(
         &self,
-        id: usize,
         kind: FoldKind,
         aggregation: &Aggregation,
         grid: &Grid,
@@ -108,7 +107,6 @@ impl<'e> Evaluator<'e> {
         let finished = accumulators.into_iter().zip(&groups.labels);
         let rows = finished.map(|(accumulator, labels)| accumulator.finish(Arc::clone(labels), &mut context));
         let rows = rows.filter(|row| !row.is_empty()).collect();
-        let _ = id;
         Frame::charged(rows, &self.meter)
     }
 
@@ -144,6 +142,7 @@ impl<'e> Evaluator<'e> {
                 if let Some(part) = parts.last_mut() {
                     part.accumulator.add(&row, &mut FoldContext { notes: &mut own_notes, span: expr.span });
                 }
+                scratch.recycle(row);
             }
             self.recorder.count_read(id, std::mem::take(&mut scratch.samples_read));
             Ok((parts, own_notes, charges))

@@ -300,7 +300,7 @@ impl Evaluator<'_> {
                     "this should be an info metric, with float samples: {labels}"
                 )));
             }
-            let mut row = lookback.timestamp_row(&columns, Arc::clone(labels));
+            let mut row = lookback.timestamp_row(&columns, Row::empty(Arc::clone(labels), false, grid.steps()));
             row.drop_name = false;
             if !row.is_empty() {
                 rows.push(row);

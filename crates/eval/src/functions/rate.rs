@@ -7,7 +7,7 @@ use super::Context;
 use crate::annotations::{HistogramOperation, Note};
 use crate::grid::{Row, Sample};
 use crate::select::Series;
-use crate::windows::{Window, WindowGrid};
+use crate::windows::{Edges, Window, WindowGrid};
 use model::histogram::{CounterResetHint, FloatHistogram, HistogramError};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub fn extrapolated_row(
     context: &mut Context<'_>,
 ) {
     let resets = Resets::of(kind, series);
+    if series.histograms.times.is_empty() && series.columns.start_timestamps.is_empty() {
+        float_row(kind, windows, series, &resets, row);
+        return;
+    }
     let mut pairs = PairResets::new(series);
     let mut next_reset = 0;
     let done = windows.slide(series, |step, window| {
@@ -63,6 +67,31 @@ pub fn extrapolated_row(
     match done {
         Ok(()) => {}
         Err(never) => match never {},
+    }
+}
+
+/// The common case: floats without start timestamps.
+fn float_row(kind: RateKind, windows: &WindowGrid, series: &Series, resets: &Resets, row: &mut Row) {
+    let (times, values) = (&series.columns.timestamps[..], &series.columns.values[..]);
+    let mut edges = Edges::default();
+    let mut next_reset = 0;
+    for step in 0..windows.grid.steps() {
+        let end_ms = windows.range_end_ms(step);
+        let start_ms = end_ms.saturating_sub(windows.range_ms);
+        let window = edges.advance(times, start_ms, end_ms);
+        if window.len() < 2 {
+            continue;
+        }
+        let (first, last) = (window.start, window.end - 1);
+        let mut change = values[last] - values[first];
+        while resets.places.get(next_reset).is_some_and(|(place, _)| *place <= first) {
+            next_reset += 1;
+        }
+        for (_, before) in resets.places[next_reset..].iter().take_while(|(place, _)| *place <= last) {
+            change += before;
+        }
+        let stretch = Stretch::of(kind, &times[window], start_ms, end_ms, 0);
+        row.set_float(step, change * stretch.factor(kind, windows, change, values[first]));
     }
 }
 
