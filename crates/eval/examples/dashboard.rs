@@ -5,7 +5,8 @@
 #![allow(clippy::print_stdout, reason = "prints what it measured")]
 
 use eval::{
-    Bounds, Columns, Options, Query, QueryTime, QueryValue, SelectHints, Selection, Source, SourceError, evaluate,
+    Bounds, Columns, Options, Query, QueryTime, QueryValue, SelectHints, Selection, Source, SourceError,
+    evaluate,
 };
 use limits::QueryBudget;
 use model::Labels;
@@ -74,7 +75,8 @@ impl Source for Synthetic {
         let name = matchers.iter().find(|matcher| matcher.name() == Labels::METRIC_NAME);
         let candidates = name.and_then(|name| self.labels.get(name.value()));
         let others: Vec<&Matcher> = matchers.iter().filter(|m| m.name() != Labels::METRIC_NAME).collect();
-        let matches = |labels: &&Arc<Labels>| others.iter().all(|matcher| matcher.matches(labels.get(matcher.name())));
+        let matches =
+            |labels: &&Arc<Labels>| others.iter().all(|matcher| matcher.matches(labels.get(matcher.name())));
         let labels = candidates.into_iter().flatten().filter(matches).cloned().collect();
         let from = self.times.partition_point(|time| *time < hints.start_ms);
         let to = self.times.partition_point(|time| *time <= hints.end_ms);

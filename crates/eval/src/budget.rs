@@ -37,6 +37,9 @@ impl Bounds {
     }
 }
 
+/// A grid may always have this many steps, however few samples are allowed.
+const LEAST_STEP_BOUND: usize = 10_000_000;
+
 /// Counts what an evaluation holds.
 pub(crate) struct Meter {
     bounds: Bounds,
@@ -54,6 +57,11 @@ impl Meter {
 
     pub fn budget(&self) -> &QueryBudget {
         &self.bounds.budget
+    }
+
+    /// The most steps that a grid may have, whether or not there are samples at them.
+    pub fn max_steps(&self) -> usize {
+        self.bounds.max_samples.max(LEAST_STEP_BOUND)
     }
 
     pub fn check(&self) -> Result<(), EvalError> {
@@ -89,6 +97,31 @@ impl Meter {
 
     pub fn peak_bytes(&self) -> usize {
         self.peak_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts work within one series or one step, and asks now and then whether to go on.
+pub(crate) struct Pace<'a> {
+    budget: &'a QueryBudget,
+    left: usize,
+}
+
+impl<'a> Pace<'a> {
+    /// Samples that are looked at between two questions: well below the ten milliseconds in which a query has to stop.
+    const INTERVAL: usize = 1 << 16;
+
+    pub fn new(budget: &'a QueryBudget) -> Self {
+        Self { budget, left: Self::INTERVAL }
+    }
+
+    #[inline]
+    pub fn spend(&mut self, work: usize) -> Result<(), EvalError> {
+        if work < self.left {
+            self.left -= work;
+            return Ok(());
+        }
+        self.left = Self::INTERVAL;
+        Ok(self.budget.check()?)
     }
 }
 

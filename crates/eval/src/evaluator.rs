@@ -17,7 +17,7 @@ use crate::error::EvalError;
 use crate::explain::Recorder;
 use crate::functions::Context;
 use crate::functions::extended::extended_floats;
-use crate::grid::{Frame, Grid, Row, Sample};
+use crate::grid::{Frame, Grid, Row, Sample, Scalars};
 use crate::pipeline::{RowMap, without_reset_hint};
 use crate::plan::{BinaryNode, Kind, Node, RangeSelector, Selector};
 use crate::query::Options;
@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex};
 /// The result of a node.
 pub(crate) enum Value {
     /// One number per step.
-    Scalar(Vec<f64>),
+    Scalar(Scalars),
     Vector(Frame),
     Matrix(Vec<Samples>),
     Text(Box<[u8]>),
@@ -48,7 +48,7 @@ pub(crate) struct Samples {
 
 /// A sub-expression that stands in the query more than once.
 struct SharedResult {
-    rows: Vec<Row>,
+    frame: Frame,
     notes: Annotations,
     span: Span,
 }
@@ -70,6 +70,7 @@ impl<'e> Evaluator<'e> {
     /// Evaluates `node` at every step of `grid`.
     pub fn eval(&self, node: &Node, grid: &Grid, notes: &mut Annotations) -> Result<Value, EvalError> {
         self.meter.check()?;
+        self.check_grid(grid)?;
         if grid.steps() == 0 {
             return Ok(empty_value(node.value_type()));
         }
@@ -78,22 +79,25 @@ impl<'e> Evaluator<'e> {
             return self.measured(node, grid, notes);
         }
         let key = (share, *grid);
-        let known = self.lock_shared().get(&key).map(|shared| {
+        if let Some(shared) = self.lock_shared().get(&key) {
             let shift = i64::from(node.span.start) - i64::from(shared.span.start);
-            (shared.rows.clone(), shared.notes.shifted(shift))
-        });
-        if let Some((rows, known_notes)) = known {
-            notes.merge(known_notes);
-            return Ok(Value::Vector(Frame::charged(rows, &self.meter)?));
+            notes.merge(shared.notes.shifted(shift));
+            return Ok(Value::Vector(shared.frame.duplicate(&self.meter)?));
         }
         let mut own_notes = Annotations::default();
         let value = self.measured(node, grid, &mut own_notes)?;
         if let Value::Vector(frame) = &value {
-            let shared = SharedResult { rows: frame.rows.clone(), notes: own_notes.clone(), span: node.span };
+            let frame = frame.duplicate(&self.meter)?;
+            let shared = SharedResult { frame, notes: own_notes.clone(), span: node.span };
             self.lock_shared().insert(key, shared);
         }
         notes.merge(own_notes);
         Ok(value)
+    }
+
+    /// Refuses grids whose steps alone are too much, before anything is made for each of them.
+    fn check_grid(&self, grid: &Grid) -> Result<(), EvalError> {
+        if grid.steps() > self.meter.max_steps() { Err(EvalError::TooManySamples) } else { Ok(()) }
     }
 
     fn lock_shared(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, Grid), SharedResult>> {
@@ -126,7 +130,7 @@ impl<'e> Evaluator<'e> {
             return Ok(Value::Vector(self.materialise(node.id, &pipeline, notes)?));
         }
         match &node.kind {
-            Kind::Number(value) => Ok(Value::Scalar(vec![*value; grid.steps()])),
+            Kind::Number(value) => Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), |_| *value)?)),
             Kind::Text(text) => Ok(Value::Text(text.clone())),
             Kind::Select(_) => Err(unexpected("a selector that cannot be read")),
             Kind::Range(range) => self.range_samples(range, grid, node.span, notes),
@@ -166,7 +170,7 @@ impl<'e> Evaluator<'e> {
         node: &Node,
         grid: &Grid,
         notes: &mut Annotations,
-    ) -> Result<Vec<f64>, EvalError> {
+    ) -> Result<Scalars, EvalError> {
         match self.eval(node, grid, notes)? {
             Value::Scalar(values) => Ok(values),
             _ => Err(unexpected("a scalar was expected")),
@@ -177,7 +181,10 @@ impl<'e> Evaluator<'e> {
     fn broadcast(&self, value: Value, grid: &Grid) -> Result<Value, EvalError> {
         let steps = grid.steps();
         Ok(match value {
-            Value::Scalar(values) => Value::Scalar(vec![values.first().copied().unwrap_or(f64::NAN); steps]),
+            Value::Scalar(values) => {
+                let first = values.first().copied().unwrap_or(f64::NAN);
+                Value::Scalar(Scalars::build(&self.meter, steps, |_| first)?)
+            }
             Value::Vector(frame) if steps > 1 => {
                 let rows = frame.rows.iter().map(|row| repeated(row, steps)).collect();
                 Value::Vector(Frame::charged(rows, &self.meter)?)
@@ -188,7 +195,9 @@ impl<'e> Evaluator<'e> {
 
     fn negate(&self, inner: &Node, grid: &Grid, notes: &mut Annotations) -> Result<Value, EvalError> {
         Ok(match self.eval(inner, grid, notes)? {
-            Value::Scalar(values) => Value::Scalar(values.into_iter().map(|value| -value).collect()),
+            Value::Scalar(values) => {
+                Value::Scalar(Scalars::build(&self.meter, values.len(), |step| -values[step])?)
+            }
             Value::Vector(mut frame) => {
                 frame.rows.iter_mut().for_each(|row| RowMap::Negate.apply(row, notes));
                 Value::Vector(frame)
@@ -209,17 +218,17 @@ impl<'e> Evaluator<'e> {
         let span = node.span;
         match (left, right) {
             (Value::Scalar(left), Value::Scalar(right)) => {
-                let pairs = left.iter().zip(&right);
-                Ok(Value::Scalar(pairs.map(|(left, right)| floats(binary.op, *left, *right)).collect()))
+                let pair = |step: usize| floats(binary.op, left[step], right[step]);
+                Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), pair)?))
             }
             (Value::Vector(left), Value::Vector(right)) => {
                 let matching =
                     binary.matching.as_ref().ok_or_else(|| unexpected("vectors without a matching"))?;
                 let rows = if binary.op.is_set() {
-                    set::combine(binary.op, matching, left.rows, right.rows, grid)?
+                    set::combine(binary.op, matching, left.rows, right.rows, grid, &self.meter)?
                 } else {
                     let op = VectorOp { op: binary.op, matching, returns_bool: binary.returns_bool };
-                    op.combine(left.rows, right.rows, grid, &mut OpContext { notes, span })?
+                    op.combine(left.rows, right.rows, grid, &self.meter, &mut OpContext { notes, span })?
                 };
                 Ok(Value::Vector(Frame::charged(rows, &self.meter)?))
             }
@@ -385,7 +394,7 @@ fn repeated(row: &Row, steps: usize) -> Row {
 
 fn empty_value(value_type: ValueType) -> Value {
     match value_type {
-        ValueType::Scalar => Value::Scalar(Vec::new()),
+        ValueType::Scalar => Value::Scalar(Scalars::none()),
         ValueType::Vector => Value::Vector(Frame::default()),
         ValueType::Matrix => Value::Matrix(Vec::new()),
         ValueType::String => Value::Text(Box::default()),

@@ -296,6 +296,36 @@ impl Row {
     }
 }
 
+/// One number per step, and the memory it is charged for.
+pub(crate) struct Scalars {
+    values: Vec<f64>,
+    _charge: Option<Charge>,
+}
+
+impl Scalars {
+    /// Charges for `steps` numbers before it computes them.
+    pub fn build(
+        meter: &Arc<Meter>,
+        steps: usize,
+        value: impl FnMut(usize) -> f64,
+    ) -> Result<Self, EvalError> {
+        let charge = meter.charge(0, steps.saturating_mul(size_of::<f64>()))?;
+        Ok(Self { values: (0..steps).map(value).collect(), _charge: Some(charge) })
+    }
+
+    pub fn none() -> Self {
+        Self { values: Vec::new(), _charge: None }
+    }
+}
+
+impl std::ops::Deref for Scalars {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.values
+    }
+}
+
 /// Series on one grid, and the memory they are charged for.
 #[derive(Default)]
 pub(crate) struct Frame {
@@ -315,6 +345,11 @@ impl Frame {
     /// Takes rows that are charged for already.
     pub fn with_charges(rows: Vec<Row>, charges: Vec<Charge>) -> Self {
         Self { rows, charges }
+    }
+
+    /// The same rows again, charged for again.
+    pub fn duplicate(&self, meter: &Arc<Meter>) -> Result<Self, EvalError> {
+        Self::charged(self.rows.clone(), meter)
     }
 
     /// Rows of another shape in place of these, still under this frame's charges.

@@ -6,9 +6,10 @@
 use crate::annotations::Annotations;
 use crate::binary::element::OpContext;
 use crate::binary::scalar::ScalarOp;
+use crate::budget::Charge;
 use crate::error::EvalError;
 use crate::functions::{elementwise, native};
-use crate::grid::{Frame, Grid, Row, Sample, SampleRef};
+use crate::grid::{Frame, Grid, Row, Sample, SampleRef, Scalars};
 use crate::range::RangeCall;
 use crate::select::{Lookback, Series, strip_buckets};
 use crate::smooth::smoothed_row;
@@ -43,11 +44,11 @@ pub(crate) enum Leaf {
 /// A change of a row.
 pub(crate) enum RowMap {
     Float(fn(f64) -> f64),
-    Round(Vec<f64>),
+    Round(Scalars),
     /// Lower and upper bounds per step.
-    Clamp(Option<Vec<f64>>, Option<Vec<f64>>),
+    Clamp(Option<Scalars>, Option<Scalars>),
     Native(Function),
-    Scalar(ScalarOp, Vec<f64>, Span),
+    Scalar(ScalarOp, Scalars, Span),
     Negate,
 }
 
@@ -57,6 +58,8 @@ pub(crate) struct Pipeline<'e> {
     pub leaf: Leaf,
     pub maps: Vec<RowMap>,
     pub grid: Grid,
+    /// What the threads need for a row each.
+    pub _scratch: Charge,
 }
 
 /// Memory that a thread reuses from series to series.

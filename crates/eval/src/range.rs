@@ -1,13 +1,15 @@
 //! Functions over ranges: which kernel a function is, and the row it makes of a series.
 
 use crate::annotations::{Annotations, Note};
+use crate::budget::Pace;
 use crate::error::EvalError;
 use crate::functions::rate::{RateKind, extrapolated_row, instant_change};
 use crate::functions::sliding::{self, Slide};
 use crate::functions::{Context, extended, over_time, regression};
-use crate::grid::{Row, Sample};
+use crate::grid::{Row, Sample, Scalars};
 use crate::select::Series;
 use crate::windows::{Window, WindowGrid};
+use limits::QueryBudget;
 use model::Labels;
 use promql::ast::Extended;
 use promql::{Function, Span};
@@ -18,13 +20,15 @@ pub(crate) struct RangeCall {
     pub function: Function,
     pub windows: WindowGrid,
     /// Scalar arguments, one number per step.
-    pub scalars: Vec<Vec<f64>>,
+    pub scalars: Vec<Scalars>,
     /// Place of the range argument, to which most annotations point...
     pub span: Span,
     /// ...and of the first argument.
     pub first_span: Span,
     /// Start timestamps count.
     pub uses_starts: bool,
+    /// Asked now and then whether to go on.
+    pub budget: QueryBudget,
     /// Counters are told by their `__type__` label rather than by their name.
     pub checks_type_label: bool,
 }
@@ -32,14 +36,18 @@ pub(crate) struct RangeCall {
 /// Suffixes by which a counter is recognised.
 const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
 
+/// Roughly how many float samples a window is worth of work.
+#[inline]
+fn weight(window: &Window<'_>) -> usize {
+    window.times.len() + window.histograms.len() * HISTOGRAM_WEIGHT + 1
+}
+
+/// A histogram is as much work as so many floats.
+const HISTOGRAM_WEIGHT: usize = 64;
+
 impl RangeCall {
     /// Fills an empty row.
-    pub fn row(
-        &self,
-        series: &Series,
-        mut row: Row,
-        notes: &mut Annotations,
-    ) -> Result<Row, EvalError> {
+    pub fn row(&self, series: &Series, mut row: Row, notes: &mut Annotations) -> Result<Row, EvalError> {
         let keeps_name = matches!(self.function, Function::LastOverTime | Function::FirstOverTime);
         row.drop_name |= !keeps_name;
         let labels = Arc::clone(&row.labels);
@@ -179,7 +187,9 @@ impl RangeCall {
     }
 
     fn smooth(&self, series: &Series, row: &mut Row, context: &mut Context<'_>) -> Result<(), EvalError> {
+        let mut pace = Pace::new(&self.budget);
         self.windows.slide(series, |step, window| {
+            pace.spend(weight(&window))?;
             let (smoothing, trend) = (self.scalar(0, step), self.scalar(1, step));
             if let Some(value) = regression::smooth(smoothing, trend, &window, context)? {
                 row.set_float(step, value);
@@ -201,7 +211,9 @@ impl RangeCall {
         context: &mut Context<'_>,
         kernel: impl Fn(usize, &Window<'_>, &mut Context<'_>) -> Option<Sample>,
     ) -> Result<(), EvalError> {
+        let mut pace = Pace::new(&self.budget);
         self.windows.slide(series, |step, window| {
+            pace.spend(weight(&window))?;
             if let Some(sample) = kernel(step, &window, context) {
                 row.set(step, sample);
             }
@@ -217,7 +229,9 @@ impl RangeCall {
         context: &mut Context<'_>,
         kernel: impl Fn(usize, &Window<'_>, &mut Context<'_>) -> Option<f64>,
     ) -> Result<(), EvalError> {
+        let mut pace = Pace::new(&self.budget);
         self.windows.slide(series, |step, window| {
+            pace.spend(weight(&window))?;
             if let Some(value) = kernel(step, &window, context) {
                 row.set_float(step, value);
             }

@@ -3,11 +3,15 @@
 //! In a range query samples of one label set are one series, and two at one step are an error. In an instant query every sample is a row of its own, in the
 //! order in which they come; equal label sets are found at the end of the evaluation.
 
+use crate::budget::{Charge, Meter};
 use crate::error::EvalError;
 use crate::grid::{Grid, Row, Sample};
 use model::Labels;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// New rows are charged for in portions of this size.
+const CHARGED_AT_ONCE: usize = 1 << 16;
 
 /// What Prometheus says of two samples with one label set at one step.
 pub fn same_labelset() -> EvalError {
@@ -15,7 +19,11 @@ pub fn same_labelset() -> EvalError {
 }
 
 /// Collects samples into rows.
-pub struct RowSet {
+pub(crate) struct RowSet {
+    meter: Arc<Meter>,
+    charges: Vec<Charge>,
+    /// Bytes of rows that are not charged for yet.
+    pending_bytes: usize,
     steps: usize,
     merges: bool,
     rows: Vec<Row>,
@@ -23,13 +31,27 @@ pub struct RowSet {
 }
 
 impl RowSet {
-    pub fn new(grid: &Grid) -> Self {
+    pub fn new(grid: &Grid, meter: &Arc<Meter>) -> Self {
         Self {
+            meter: Arc::clone(meter),
+            charges: Vec::new(),
+            pending_bytes: 0,
             steps: grid.steps(),
             merges: !grid.is_instant(),
             rows: Vec::new(),
             by_labels: FxHashMap::default(),
         }
+    }
+
+    /// Counts a new row, with its labels, which may be as new.
+    fn count_row(&mut self, labels: &Labels) -> Result<(), EvalError> {
+        let label_bytes: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        self.pending_bytes += size_of::<Row>() + self.steps * 8 + self.steps / 8 + label_bytes;
+        if self.pending_bytes >= CHARGED_AT_ONCE {
+            self.charges.push(self.meter.charge(0, std::mem::take(&mut self.pending_bytes))?);
+            self.meter.check()?;
+        }
+        Ok(())
     }
 
     pub fn put(
@@ -40,6 +62,7 @@ impl RowSet {
         sample: Sample,
     ) -> Result<(), EvalError> {
         if !self.merges {
+            self.count_row(labels)?;
             let mut row = Row::empty(Arc::clone(labels), drop_name, self.steps);
             row.set(step, sample);
             self.rows.push(row);
@@ -48,6 +71,7 @@ impl RowSet {
         let place = match self.by_labels.get(labels) {
             Some(place) => *place,
             None => {
+                self.count_row(labels)?;
                 self.by_labels.insert(Arc::clone(labels), self.rows.len());
                 self.rows.push(Row::empty(Arc::clone(labels), drop_name, self.steps));
                 self.rows.len() - 1

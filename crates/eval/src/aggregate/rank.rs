@@ -1,6 +1,7 @@
 //! Aggregations that choose among the series of a group, step by step: `topk bottomk limitk limit_ratio`. Chosen samples keep their labels.
 
 use crate::annotations::{Annotations, Note};
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::grid::{Bits, Grid, Row, SampleRef};
 use model::Labels;
@@ -16,11 +17,11 @@ pub struct Parameter<'a> {
 
 impl Parameter<'_> {
     fn max(&self) -> f64 {
-        self.values.iter().copied().fold(f64::MIN, super::super::functions::elementwise::max)
+        self.values.iter().copied().fold(f64::MIN, crate::functions::elementwise::max)
     }
 
     fn min(&self) -> f64 {
-        self.values.iter().copied().fold(f64::MAX, super::super::functions::elementwise::min)
+        self.values.iter().copied().fold(f64::MAX, crate::functions::elementwise::min)
     }
 
     fn has_nan(&self) -> bool {
@@ -80,6 +81,7 @@ pub fn choose(
     rows: Vec<Row>,
     grid: &Grid,
     spans: RankSpans,
+    meter: &Meter,
     notes: &mut Annotations,
 ) -> Result<Vec<Row>, EvalError> {
     if !parameter.check(op, spans.parameter, notes)? {
@@ -93,6 +95,7 @@ pub fn choose(
     let mut order = Vec::new();
     let mut kept = vec![Bits::none(steps); rows.len()];
     for step in 0..steps {
+        meter.check()?;
         let chosen = chooser.step(step, parameter.values[step], groups, &rows, spans.aggregate, notes);
         chosen.iter().for_each(|place| kept[*place].set(step));
         order = chosen;

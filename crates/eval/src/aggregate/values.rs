@@ -2,6 +2,7 @@
 
 use super::grouping::{Grouping, Groups};
 use crate::annotations::{Annotations, Note};
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::functions::quantiles::quantile_of;
 use crate::grid::{Grid, Row, Sample, SampleRef};
@@ -18,8 +19,9 @@ pub fn quantile(
     groups: &Groups,
     rows: &[Row],
     spans: (Span, Span),
+    meter: &Meter,
     notes: &mut Annotations,
-) -> Vec<Row> {
+) -> Result<Vec<Row>, EvalError> {
     let (span, parameter_span) = spans;
     note_bad_parameters(parameter, parameter_span, notes);
     let mut results: Vec<Row> =
@@ -34,6 +36,7 @@ pub fn quantile(
         results[*group as usize].drop_name |= row.drop_name;
     }
     for (step, quantile) in parameter.iter().enumerate() {
+        meter.check()?;
         for (row, group) in rows.iter().zip(&groups.of_series) {
             if let Some(SampleRef::Float(value)) = row.get(step) {
                 values[*group as usize].push(value);
@@ -45,7 +48,7 @@ pub fn quantile(
         }
     }
     results.retain(|row| !row.is_empty());
-    results
+    Ok(results)
 }
 
 fn note_bad_parameters(parameter: &[f64], span: Span, notes: &mut Annotations) {
@@ -68,14 +71,16 @@ pub fn count_values(
     grouping: &Grouping,
     rows: &[Row],
     grid: &Grid,
+    meter: &Arc<Meter>,
 ) -> Result<Vec<Row>, EvalError> {
     let grouping = match grouping.without {
         true => grouping.clone(),
         false => Grouping::new(false, grouping.names.iter().cloned().chain([Box::from(label)])),
     };
-    let mut counted = RowSet::new(grid);
+    let mut counted = RowSet::new(grid, meter);
     let mut key = Vec::new();
     for step in 0..grid.steps() {
+        meter.check()?;
         let mut place_of: FxHashMap<Vec<u8>, usize> = FxHashMap::default();
         let mut counts: Vec<(Arc<Labels>, f64)> = Vec::new();
         for row in rows {

@@ -5,6 +5,7 @@
 
 use super::element::{OpContext, apply, floats};
 use super::signature::Signatures;
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::grid::{Grid, Row, Sample, SampleRef};
 use crate::rows::RowSet;
@@ -47,6 +48,7 @@ impl VectorOp<'_> {
         left: Vec<Row>,
         right: Vec<Row>,
         grid: &Grid,
+        meter: &Arc<Meter>,
         context: &mut OpContext<'_>,
     ) -> Result<Vec<Row>, EvalError> {
         let fill = self.matching.fill;
@@ -62,7 +64,7 @@ impl VectorOp<'_> {
         let sides = Sides { many, one, many_signatures, one_signatures, signatures: signatures.len() };
         match self.plan_rows(&sides) {
             Some(pairs) => Ok(self.combine_rows(sides, pairs, context)),
-            None => StepByStep::new(self, &sides).run(grid, context),
+            None => StepByStep::new(self, &sides).run(grid, meter, context),
         }
     }
 
@@ -210,11 +212,17 @@ impl<'a> StepByStep<'a> {
         }
     }
 
-    fn run(mut self, grid: &Grid, context: &mut OpContext<'_>) -> Result<Vec<Row>, EvalError> {
+    fn run(
+        mut self,
+        grid: &Grid,
+        meter: &Arc<Meter>,
+        context: &mut OpContext<'_>,
+    ) -> Result<Vec<Row>, EvalError> {
         // As in Prometheus: `fill_right` fills the "one" side, whichever side of the text that is.
         let (one_fill, many_fill) = (self.op.matching.fill.right, self.op.matching.fill.left);
-        let mut results = RowSet::new(grid);
+        let mut results = RowSet::new(grid, meter);
         for step in 0..grid.steps() {
+            meter.check()?;
             let any = |rows: &[Row]| rows.iter().any(|row| row.present.get(step));
             let (any_many, any_one) = (any(&self.sides.many), any(&self.sides.one));
             if (!any_many && !any_one)

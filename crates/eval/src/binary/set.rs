@@ -1,10 +1,12 @@
 //! `and`, `or`, `unless`: bitmaps of one side against those of the other, signature by signature.
 
 use super::signature::Signatures;
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::grid::{Bits, Grid, Row};
 use crate::rows::RowSet;
 use promql::ast::{BinaryOp, Matching};
+use std::sync::Arc;
 
 /// Combines two sides; order is left before right.
 pub fn combine(
@@ -13,6 +15,7 @@ pub fn combine(
     left: Vec<Row>,
     right: Vec<Row>,
     grid: &Grid,
+    meter: &Arc<Meter>,
 ) -> Result<Vec<Row>, EvalError> {
     let mut signatures = Signatures::new(matching);
     let left_signatures: Vec<u32> = left.iter().map(|row| signatures.of(&row.labels)).collect();
@@ -31,7 +34,7 @@ pub fn combine(
             row.forget_absent_histograms();
             row
         });
-        let mut all = RowSet::new(grid);
+        let mut all = RowSet::new(grid, meter);
         for row in left.into_iter().chain(rest).filter(|row| !row.is_empty()) {
             all.put_row(row)?;
         }

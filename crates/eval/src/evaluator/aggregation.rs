@@ -50,13 +50,23 @@ impl<'e> Evaluator<'e> {
         let groups = Groups::of(&aggregation.grouping, frame.rows.iter().map(|row| &row.labels));
         if aggregation.op == Aggregator::Quantile {
             let spans = (aggregation.expr.span, param.span);
-            let rows = values::quantile(&parameter, &groups, &frame.rows, spans, notes);
+            let rows = values::quantile(&parameter, &groups, &frame.rows, spans, &self.meter, notes)?;
             return Ok(Value::Vector(Frame::charged(rows, &self.meter)?));
         }
         let spans = RankSpans { aggregate: node.span, parameter: param.span };
         let op = aggregation.op;
         let parameter = Parameter { values: &parameter };
-        let rows = choose(op, &parameter, &groups.of_series, groups.len(), frame.rows, grid, spans, notes)?;
+        let rows = choose(
+            op,
+            &parameter,
+            &groups.of_series,
+            groups.len(),
+            frame.rows,
+            grid,
+            spans,
+            &self.meter,
+            notes,
+        )?;
         Ok(Value::Vector(Frame::charged(rows, &self.meter)?))
     }
 
@@ -72,7 +82,7 @@ impl<'e> Evaluator<'e> {
             EvalError::Execution(format!("invalid label name {}", model::quote::quoted(label)))
         })?;
         let frame = self.frame(&aggregation.expr, grid, notes)?;
-        let rows = values::count_values(label, &aggregation.grouping, &frame.rows, grid)?;
+        let rows = values::count_values(label, &aggregation.grouping, &frame.rows, grid, &self.meter)?;
         Ok(Value::Vector(Frame::charged(rows, &self.meter)?))
     }
 

@@ -2,11 +2,12 @@
 
 use super::{Evaluator, Value, unexpected};
 use crate::annotations::{Annotations, Note};
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::functions::classic::{self, CumulativeBucket};
 use crate::functions::labels::{Join, Replace};
 use crate::functions::{elementwise, info, native, sort};
-use crate::grid::{Bits, Frame, Grid, Row, Sample, SampleRef};
+use crate::grid::{Bits, Frame, Grid, Row, Sample, SampleRef, Scalars};
 use crate::pipeline::RowMap;
 use crate::plan::{Call, Kind, Node};
 use crate::rows::{RowSet, merge_equal};
@@ -42,8 +43,13 @@ impl Evaluator<'_> {
         notes: &mut Annotations,
     ) -> Result<Value, EvalError> {
         match call.function {
-            Function::Time => Ok(Value::Scalar(step_times(grid))),
-            Function::Pi => Ok(Value::Scalar(vec![std::f64::consts::PI; grid.steps()])),
+            Function::Time => {
+                let seconds = |step| grid.time_ms(step) as f64 / 1000.0;
+                Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), seconds)?))
+            }
+            Function::Pi => {
+                Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), |_| std::f64::consts::PI)?))
+            }
             Function::MinOf => self.pairwise(call, grid, notes, elementwise::min),
             Function::MaxOf => self.pairwise(call, grid, notes, elementwise::max),
             Function::Scalar => self.scalar_of(call, grid, notes),
@@ -79,7 +85,8 @@ impl Evaluator<'_> {
     ) -> Result<Value, EvalError> {
         let left = self.scalars(&call.args[0], grid, notes)?;
         let right = self.scalars(&call.args[1], grid, notes)?;
-        Ok(Value::Scalar(left.iter().zip(&right).map(|(left, right)| function(*left, *right)).collect()))
+        let pair = |step: usize| function(left[step], right[step]);
+        Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), pair)?))
     }
 
     /// The float of the only series with one; NaN when there are none or several.
@@ -92,7 +99,7 @@ impl Evaluator<'_> {
                 _ => f64::NAN,
             }
         };
-        Ok(Value::Scalar((0..grid.steps()).map(only).collect()))
+        Ok(Value::Scalar(Scalars::build(&self.meter, grid.steps(), only)?))
     }
 
     /// 1 at the steps without any sample.
@@ -196,13 +203,14 @@ impl Evaluator<'_> {
             // A calendar function without an argument is one of the time of the step.
             let function = elementwise::calendar_function(call.function)
                 .ok_or_else(|| unexpected("a function without arguments"))?;
-            let times: Vec<f64> = step_times(grid).into_iter().map(|time| function(time.floor())).collect();
+            let of_step = |step| function((grid.time_ms(step) as f64 / 1000.0).floor());
+            let times = Scalars::build(&self.meter, grid.steps(), of_step)?;
             return self.rows(vec![scalar_row(&times)]);
         };
         let mut frame = self.frame(first, grid, notes)?;
         let mut scalar = |place: usize| match call.args.get(place) {
             Some(arg) => self.scalars(arg, grid, notes),
-            None => Ok(vec![1.0; grid.steps()]),
+            None => Scalars::build(&self.meter, grid.steps(), |_| 1.0),
         };
         let map = match call.function {
             Function::Round => RowMap::Round(scalar(1)?),
@@ -241,7 +249,12 @@ impl Evaluator<'_> {
                 scalars.push((self.scalars(arg, grid, notes)?, arg.span));
             }
         }
-        let numbers = HistogramNumbers { grid, rows: &frame.rows, vector_span: call.args[vector].span };
+        let numbers = HistogramNumbers {
+            meter: &self.meter,
+            grid,
+            rows: &frame.rows,
+            vector_span: call.args[vector].span,
+        };
         let rows = match call.function {
             Function::HistogramFraction => numbers.fractions(&scalars[0].0, &scalars[1].0, notes)?,
             Function::HistogramQuantile => numbers.quantiles(None, &scalars, notes)?,
@@ -262,11 +275,11 @@ impl Evaluator<'_> {
         };
         let join = info::InfoJoin::new(filter, &base.rows)?;
         let Some(matchers) = join.select_matchers(&base.rows)? else {
-            return self.rows(join.combine(base.rows, &[], grid)?);
+            return self.rows(join.combine(base.rows, &[], grid, &self.meter)?);
         };
         let timing = info_timing(&call.args[0]);
         let infos = self.info_series(&matchers, timing, grid)?;
-        self.rows(join.combine(base.rows, &infos, grid)?)
+        self.rows(join.combine(base.rows, &infos, grid, &self.meter)?)
     }
 
     /// Info series with the time of the newest sample at each step as their value.
@@ -300,7 +313,8 @@ impl Evaluator<'_> {
                     "this should be an info metric, with float samples: {labels}"
                 )));
             }
-            let mut row = lookback.timestamp_row(&columns, Row::empty(Arc::clone(labels), false, grid.steps()));
+            let mut row =
+                lookback.timestamp_row(&columns, Row::empty(Arc::clone(labels), false, grid.steps()));
             row.drop_name = false;
             if !row.is_empty() {
                 rows.push(row);
@@ -334,10 +348,6 @@ fn info_timing(node: &Node) -> (Option<i64>, i64) {
     first(node, (None, 0), &below).unwrap_or((None, 0))
 }
 
-fn step_times(grid: &Grid) -> Vec<f64> {
-    (0..grid.steps()).map(|step| grid.time_ms(step) as f64 / 1000.0).collect()
-}
-
 /// The labels that an absent series certainly had: those matched by `=`, each once.
 fn absent_labels(arg: &Node) -> Labels {
     let matchers = match &arg.kind {
@@ -362,6 +372,7 @@ fn absent_labels(arg: &Node) -> Labels {
 
 /// Numbers taken from native and classic histograms.
 struct HistogramNumbers<'a> {
+    meter: &'a Arc<Meter>,
     grid: &'a Grid,
     rows: &'a [Row],
     vector_span: promql::Span,
@@ -372,7 +383,7 @@ impl HistogramNumbers<'_> {
     fn quantiles(
         &self,
         label: Option<&str>,
-        quantiles: &[(Vec<f64>, promql::Span)],
+        quantiles: &[(Scalars, promql::Span)],
         notes: &mut Annotations,
     ) -> Result<Vec<Row>, EvalError> {
         for (values, span) in quantiles {
@@ -381,9 +392,10 @@ impl HistogramNumbers<'_> {
             }
         }
         let sorted = classic::sort_rows(self.rows, self.vector_span, notes);
-        let mut results = RowSet::new(self.grid);
+        let mut results = RowSet::new(self.grid, self.meter);
         let mut buckets: Vec<CumulativeBucket> = Vec::new();
         for step in 0..self.grid.steps() {
+            self.meter.check()?;
             for (values, _) in quantiles {
                 let quantile = values[step];
                 for (place, histogram) in self.natives(&sorted, step) {
@@ -422,9 +434,10 @@ impl HistogramNumbers<'_> {
         notes: &mut Annotations,
     ) -> Result<Vec<Row>, EvalError> {
         let sorted = classic::sort_rows(self.rows, self.vector_span, notes);
-        let mut results = RowSet::new(self.grid);
+        let mut results = RowSet::new(self.grid, self.meter);
         let mut buckets: Vec<CumulativeBucket> = Vec::new();
         for step in 0..self.grid.steps() {
+            self.meter.check()?;
             let (lower, upper) = (lower[step], upper[step]);
             for (place, histogram) in self.natives(&sorted, step) {
                 let labels = &self.rows[place].labels;

@@ -3,9 +3,10 @@
 use super::{Evaluator, Value};
 use crate::annotations::Annotations;
 use crate::binary::scalar::ScalarOp;
+use crate::budget::Charge;
 use crate::error::EvalError;
 use crate::functions::elementwise::float_function;
-use crate::grid::{Frame, Grid, Row};
+use crate::grid::{Frame, Grid, Row, Scalars};
 use crate::parallel::run_units;
 use crate::pipeline::{Input, Leaf, Pipeline, RowMap, Scratch};
 use crate::plan::{Call, Kind, Node, Selector, Subquery};
@@ -90,7 +91,14 @@ impl<'e> Evaluator<'e> {
             Some(Extended::Smoothed) => Leaf::Smoothed(lookback, node.span),
             _ => Leaf::Instant(lookback),
         };
-        Ok(Pipeline { input: self.selected(selector, 0, grid)?, leaf, maps: Vec::new(), grid: *grid })
+        let (input, scratch) = (self.selected(selector, 0, grid)?, self.scratch(grid)?);
+        Ok(Pipeline { input, leaf, maps: Vec::new(), grid: *grid, _scratch: scratch })
+    }
+
+    /// Memory for a row in every thread.
+    fn scratch(&self, grid: &Grid) -> Result<Charge, EvalError> {
+        let row_bytes = grid.steps().saturating_mul(9).saturating_add(256);
+        self.meter.charge(0, row_bytes.saturating_mul(self.options.threads.max(1)))
     }
 
     fn call_pipeline(
@@ -103,7 +111,7 @@ impl<'e> Evaluator<'e> {
         let scalar = |place: usize| {
             move |evaluator: &Self, notes: &mut Annotations| match call.args.get(place) {
                 Some(arg) => evaluator.scalars(arg, grid, notes),
-                None => Ok(vec![1.0; grid.steps()]),
+                None => Scalars::build(&evaluator.meter, grid.steps(), |_| 1.0),
             }
         };
         let Some(first) = call.args.first() else { return Ok(None) };
@@ -147,7 +155,8 @@ impl<'e> Evaluator<'e> {
             return Ok(None);
         }
         let leaf = if starts { Leaf::StartTimestamp(lookback) } else { Leaf::Timestamp(lookback) };
-        Ok(Some(Pipeline { input: self.selected(selector, 0, grid)?, leaf, maps: Vec::new(), grid: *grid }))
+        let (input, scratch) = (self.selected(selector, 0, grid)?, self.scratch(grid)?);
+        Ok(Some(Pipeline { input, leaf, maps: Vec::new(), grid: *grid, _scratch: scratch }))
     }
 
     /// A function over a range selector or a subquery.
@@ -181,10 +190,11 @@ impl<'e> Evaluator<'e> {
             span: call.args[0].span,
             first_span: call.args[0].span,
             uses_starts: counts_starts && self.options.use_start_timestamps,
+            budget: self.meter.budget().clone(),
             checks_type_label: self.options.type_and_unit_labels,
         };
         let leaf = Leaf::Range(Box::new(range_call));
-        Ok(Some(Pipeline { input, leaf, maps: Vec::new(), grid: *grid }))
+        Ok(Some(Pipeline { input, leaf, maps: Vec::new(), grid: *grid, _scratch: self.scratch(grid)? }))
     }
 
     fn subquery_input(
@@ -202,6 +212,7 @@ impl<'e> Evaluator<'e> {
             lookback_ms: self.options.lookback_ms,
             extended: None,
         };
+        self.check_grid(&inner_grid)?;
         let streams = subquery.expr.share.is_none() && inner_grid.steps() > 0;
         if streams && let Some(inner) = self.pipeline(&subquery.expr, &inner_grid, notes)? {
             return Ok((Input::Inner(Box::new(inner)), windows));

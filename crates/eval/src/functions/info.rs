@@ -2,6 +2,7 @@
 //!
 //! Of several info series the one with the newest sample counts. A base series without any is left out if the selector demands a label value.
 
+use crate::budget::Meter;
 use crate::error::EvalError;
 use crate::grid::{Grid, Row, SampleRef};
 use crate::rows::RowSet;
@@ -63,13 +64,20 @@ impl InfoJoin {
     }
 
     /// Adds labels step by step. The values of `infos` are the times of their samples.
-    pub fn combine(&self, base: Vec<Row>, infos: &[Row], grid: &Grid) -> Result<Vec<Row>, EvalError> {
+    pub fn combine(
+        &self,
+        base: Vec<Row>,
+        infos: &[Row],
+        grid: &Grid,
+        meter: &Arc<Meter>,
+    ) -> Result<Vec<Row>, EvalError> {
         let mut by_identity: FxHashMap<[&str; 2], Vec<&Row>> = FxHashMap::default();
         for info in infos {
             by_identity.entry(identity(&info.labels)).or_default().push(info);
         }
-        let mut combined = RowSet::new(grid);
+        let mut combined = RowSet::new(grid, meter);
         for step in 0..grid.steps() {
+            meter.check()?;
             if base.iter().any(|row| row.present.get(step)) {
                 self.check_duplicates(&by_identity, step)?;
             }

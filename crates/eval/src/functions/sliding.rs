@@ -3,10 +3,10 @@
 //! A window is kept as two piles: results over all suffixes of its older part, and one result over its newer part. A step takes one of the former and the
 //! latter together. Nothing is ever subtracted, so that sums stay as exact as sums from scratch.
 
+use crate::aggregate::mean::FloatMean;
 use crate::grid::Row;
 use crate::select::Series;
 use crate::windows::{Edges, WindowGrid};
-use crate::aggregate::mean::FloatMean;
 use model::histogram::{Cell, Kahan};
 
 /// Windows have to be this much longer than the step for piles to pay.
@@ -198,8 +198,10 @@ mod tests {
         let check = |kind, expect: Vec<(usize, f64)>| {
             let mut row = Row::empty(Arc::default(), false, windows.grid.steps());
             slide(kind, &windows, &series, &mut row);
-            let found: Vec<(usize, f64)> =
-                row.samples().filter_map(|(step, sample)| sample.float().map(|value| (step, value))).collect();
+            let found: Vec<(usize, f64)> = row
+                .samples()
+                .filter_map(|(step, sample)| sample.float().map(|value| (step, value)))
+                .collect();
             assert_eq!(found.len(), expect.len());
             for ((step, value), (expect_step, expect)) in found.into_iter().zip(expect) {
                 let same = value == expect || (value.is_nan() && expect.is_nan());
