@@ -2,7 +2,13 @@
 //! for the smoke test here. A finding is a panic, an endless loop or memory out of proportion; results do not matter, except where a
 //! function asserts a property of what it accepted.
 
+mod mutate;
+mod seeds;
+
 use model::{Compression, Signal};
+
+pub use mutate::Mutator;
+pub use seeds::valid_bodies;
 
 use crate::compress::decompress;
 use crate::proto::validate;
@@ -18,6 +24,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("otlp_json", otlp_json),
     ("otlp_response", otlp_response),
     ("remote", remote),
+    ("series_batch", series_batch),
     ("loki", loki),
     ("pprof", pprof),
     ("context", context),
@@ -103,6 +110,33 @@ pub fn remote(data: &[u8]) {
     if let Some(reader) = remote::xor::XorReader::new(data) {
         let _ = reader.count();
     }
+}
+
+/// Our own batch of series, and labels and histograms in it.
+pub fn series_batch(data: &[u8]) {
+    use crate::series_batch::{RawExemplar, RawSample, RawValue};
+    use model::sample::Metadata;
+    struct Nobody;
+    impl crate::series_batch::Visitor for Nobody {
+        fn series(&mut self, labels: &[u8]) {
+            let _ = crate::series_batch::read_labels(labels);
+        }
+
+        fn sample(&mut self, sample: RawSample<'_>) {
+            if let RawValue::Histogram(mut bytes) = sample.value {
+                let _ = crate::series_batch::histogram::take_histogram(&mut bytes);
+            }
+        }
+
+        fn exemplar(&mut self, exemplar: RawExemplar<'_>) {
+            let _ = crate::series_batch::read_labels(exemplar.labels);
+        }
+
+        fn metadata(&mut self, _: &str, _: Metadata) {}
+    }
+    let _ = crate::series_batch::read(data, &mut Nobody);
+    let _ = crate::series_batch::read_labels(data);
+    let _ = crate::series_batch::histogram::take_histogram(&mut &*data);
 }
 
 /// Loki pushes in both forms, and label strings.
