@@ -128,3 +128,27 @@ fn errors_name_format_and_fault() {
     assert_eq!(http_compression("br"), None);
     assert_eq!(grpc_compression("snappy"), Some(Compression::SnappyFramed));
 }
+
+#[test]
+fn a_zstd_frame_that_does_not_say_its_size_meets_the_same_cap() {
+    let plain = vec![b'a'; 3 << 20];
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_contentsize(false).unwrap();
+    encoder.write_all(&plain).unwrap();
+    let frame = encoder.finish().unwrap();
+    assert!(matches!(zstd::zstd_safe::get_frame_content_size(&frame), Ok(None)));
+    let mut out = Vec::new();
+    decompress(Compression::Zstd, &frame, plain.len(), &mut out).unwrap();
+    assert!(out == plain);
+    for limit in [0, 1, 70_000, plain.len() - 1] {
+        let mut out = Vec::new();
+        assert_eq!(
+            decompress(Compression::Zstd, &frame, limit, &mut out),
+            Err(CompressError::TooLarge { limit })
+        );
+        assert!(out.is_empty() && out.capacity() <= 2 * limit + (1 << 20), "{limit}");
+    }
+    for cut in 0..frame.len() {
+        assert!(decompress(Compression::Zstd, &frame[..cut], plain.len(), &mut Vec::new()).is_err(), "{cut}");
+    }
+}
