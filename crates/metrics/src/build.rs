@@ -37,7 +37,7 @@ pub fn build(head: &Head, offsets: Range<u64>, seed: u64) -> Vec<NewFile> {
 /// A file of what was written.
 pub fn new_file(out: BlockWriter, written: Written, tenants: Vec<model::TenantId>) -> NewFile {
     const NS_PER_MS: i64 = 1_000_000;
-    let nothing = written.samples == 0;
+    let nothing = written.min_ms > written.max_ms;
     let summary = FileSummary {
         min_ns: if nothing { 0 } else { written.min_ms.saturating_mul(NS_PER_MS) },
         max_ns: if nothing { 0 } else { written.max_ms.saturating_mul(NS_PER_MS) },
@@ -68,12 +68,16 @@ fn build_tenant(out: &mut BlockWriter, head: &TenantHead, seed: u64) -> Written 
         entries.sort_by_key(|(_, first)| **first);
         entries.into_iter().map(move |(entry, _)| (family.as_str(), entry))
     });
+    // A deletion must not expire before the samples that it hides in older files.
+    let hidden_until = deletions.values().map(|deletion| deletion.range.to_ms).max();
     let rare = Rare {
         exemplars,
         metadata: families.collect(),
         deletions: deletions.iter().map(|(offset, deletion)| (*offset, deletion)).collect(),
     };
-    writer.finish(&rare)
+    let mut written = writer.finish(&rare);
+    written.cover(hidden_until);
+    written
 }
 
 fn read(head: &TenantHead, id: SeriesId, shard_count: u32) -> crate::query::Columns {

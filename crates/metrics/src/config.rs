@@ -105,9 +105,12 @@ impl Config {
     pub const FUTURE_BOUND: Duration = Duration::from_secs(600);
     /// Decompressed request bytes in one generation: some 15 million samples by remote write 1.
     pub const CUT_BYTES: u64 = 4 << 30;
+    /// Memory of all heads: some 5 million series with a few samples each.
+    pub const HEAD_BYTES_MAX: usize = 2 << 30;
 
     pub fn new(mut lane: LaneConfig) -> Self {
         lane.cut_bytes = Self::CUT_BYTES;
+        lane.head_bytes_max = Self::HEAD_BYTES_MAX;
         Self {
             lane,
             shards: 0,

@@ -150,7 +150,9 @@ fn merge_tenant(
         metadata: metadata.iter().map(|(family, entry)| (family.as_str(), entry)).collect(),
         deletions: deletions.iter().map(|(offset, deletion)| (*offset, deletion)).collect(),
     };
-    Ok(writer.finish(&rare))
+    let mut written = writer.finish(&rare);
+    written.cover(deletions.iter().map(|(_, deletion)| deletion.range.to_ms).max());
+    Ok(written)
 }
 
 /// Families by name; within a family what was said first comes first.

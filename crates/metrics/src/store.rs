@@ -75,6 +75,36 @@ impl MetricStore {
         SeriesSet::new(self.parts(scope)?, scope, &[matchers], hints)
     }
 
+    /// How many series all matchers accept, without looking at their labels or samples; a series in several parts counts once in each.
+    pub fn count(&self, scope: &Scope, matchers: &[Matcher]) -> Result<u64, ReadError> {
+        let mut count = 0;
+        for part in self.parts(scope)? {
+            count += part.select(matchers, scope.range)?.len();
+        }
+        Ok(count)
+    }
+
+    /// Stored bytes of live blocks by kind of section, for analysis.
+    pub fn block_sections(&self) -> Result<Vec<(&'static str, u64)>, ReadError> {
+        let mut kinds: std::collections::BTreeMap<&'static str, u64> = Default::default();
+        for file in &self.lane.snapshot().files {
+            let reader = file.reader()?;
+            for key in reader.keys() {
+                *kinds.entry(crate::block::kind::name(key.kind)).or_default() += reader.stored_len(*key);
+            }
+        }
+        Ok(kinds.into_iter().collect())
+    }
+
+    /// Merges all live blocks into memory and returns how many bytes that makes; publishes nothing. For analysis.
+    pub fn merge_dry_run(&self) -> Result<u64, ReadError> {
+        let files = self.lane.snapshot().files;
+        let readers = files.iter().map(|file| file.reader()).collect::<Result<Vec<_>, _>>()?;
+        let keep = ::store::engine::Keep { from_ns: i64::MIN };
+        let merged = self.lane.engine().merge(&readers, &keep)?;
+        Ok(merged.iter().map(|file| file.bytes.len() as u64).sum())
+    }
+
     /// Label sets that any of the selectors accepts (none given: all), sorted. `limit` 0: no limit.
     pub fn series(
         &self,
@@ -181,6 +211,10 @@ impl MetricStore {
         self.flush()
             .await
             .map_err(|error| Refused::Unavailable { reason: error.to_string(), retry_after: None })?;
+        // Nothing later can be there yet; a bounded range lets the deletion expire with what it hides.
+        let received_at_ms = self.clock.now_ms();
+        let newest_ms = received_at_ms.saturating_add(self.config().future_bound.as_millis() as i64);
+        let range = TimeRange { to_ms: range.to_ms.min(newest_ms), ..range };
         let deletion = Deletion { matchers: matchers.to_vec(), range };
         let mut payload = Vec::new();
         deletion.put(&mut payload);
@@ -188,7 +222,7 @@ impl MetricStore {
             tenant: tenant.clone(),
             format: Format::Deletion,
             compression: Compression::None,
-            received_at_ms: self.clock.now_ms(),
+            received_at_ms,
             plain_len: payload.len() as u32,
             payload: payload.into(),
         };

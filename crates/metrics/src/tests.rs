@@ -12,6 +12,7 @@ use wire::series_batch::SeriesBatchBuilder;
 
 use crate::{Budget, Config, Hints, MetricStore, Scope};
 
+mod golden;
 mod model_check;
 mod rules;
 

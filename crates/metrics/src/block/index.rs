@@ -3,7 +3,7 @@
 //! ```text
 //! NAMES    := series count | name count | (name, value count, series count)*                         sorted by name
 //! VALUES   := value count | (bytes shared with the value before, rest length, rest, posting count, [1: series | else: posting bytes])*
-//! POSTINGS := of each value with more than one series: up to 64 as distances (varints), more as a roaring bitmap
+//! POSTINGS := of each value with more than one series: up to 2048 as distances (varints), more as a roaring bitmap
 //! LABELS   := of each series of the chunk: label count | (number of name, number of value)*
 //! ```
 //!
@@ -18,8 +18,8 @@ use super::kind;
 
 /// Series in one LABELS section.
 pub const CHUNK_SERIES: u32 = 1024;
-/// More postings than this are a bitmap.
-pub const FEW_MAX: u64 = 64;
+/// More postings than this are a bitmap. Up to here distances win: the series of one target lie at equal distances, which zstd sees and a bitmap hides.
+pub const FEW_MAX: u64 = 2048;
 const INDEX_LEVEL: i32 = 3;
 
 struct Pair {

@@ -19,6 +19,9 @@ pub mod reader;
 pub mod times;
 pub mod writer;
 
+/// Version of the sections' insides, first byte of GROUPS.
+pub const VERSION: u8 = 1;
+
 /// Kinds of sections. Numbers are part of the format: never change them.
 pub mod kind {
     /// Names of labels, number of series (id 0).
@@ -41,4 +44,22 @@ pub mod kind {
     pub const DELETIONS: u16 = 10;
     /// Offsets of the journal that are in here (id 0, first tenant).
     pub const ORIGIN: u16 = 11;
+
+    /// A kind as reports show it.
+    pub fn name(kind: u16) -> &'static str {
+        match kind {
+            NAMES => "names",
+            VALUES => "values",
+            POSTINGS => "postings",
+            LABELS => "labels",
+            GROUPS => "groups",
+            DATA => "data",
+            TIMES => "times",
+            EXEMPLARS => "exemplars",
+            METADATA => "metadata",
+            DELETIONS => "deletions",
+            ORIGIN => "origin",
+            _ => "unknown",
+        }
+    }
 }

@@ -56,7 +56,13 @@ impl TenantBlock {
         let Some(tenant) = block.tenant(tenant) else { return Ok(None) };
         let key = SectionKey { tenant, kind: kind::GROUPS, id: 0 };
         let Some(bytes) = block.section(key)? else { return Ok(None) };
-        let groups = parse_groups(&bytes).ok_or_else(|| block.corrupt(key, "groups do not parse"))?;
+        let version = bytes.first().copied().unwrap_or_default();
+        if version > super::VERSION {
+            return Err(ContainerError::Newer { name: block.name().to_owned(), version: version.into() });
+        }
+        let groups = parse_groups(&bytes[1.min(bytes.len())..])
+            .filter(|_| version == super::VERSION)
+            .ok_or_else(|| block.corrupt(key, "groups do not parse"))?;
         let id = block_id(block.name());
         Ok(Some(Self { block, id, tenant, cache, groups }))
     }

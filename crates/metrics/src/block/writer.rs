@@ -41,6 +41,14 @@ pub struct Written {
 impl Written {
     pub const NOTHING: Self = Self { samples: 0, series: 0, min_ms: i64::MAX, max_ms: i64::MIN };
 
+    /// Extends the time that is covered.
+    pub fn cover(&mut self, t_ms: Option<i64>) {
+        if let Some(t_ms) = t_ms {
+            self.min_ms = self.min_ms.min(t_ms);
+            self.max_ms = self.max_ms.max(t_ms);
+        }
+    }
+
     pub fn add(&mut self, other: Self) {
         self.samples += other.samples;
         self.series += other.series;
@@ -74,7 +82,7 @@ impl<'w> TenantWriter<'w> {
             index: IndexWriter::default(),
             times: TimesWriter::new(seed),
             group: GroupWriter::default(),
-            groups: Vec::new(),
+            groups: vec![super::VERSION],
             group_count: 0,
             group_times: (i64::MAX, i64::MIN),
             written: Written::NOTHING,
