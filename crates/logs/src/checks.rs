@@ -12,10 +12,17 @@ use crate::config::Config;
 pub(crate) struct Refusals {
     pub(crate) entries: u64,
     pub(crate) first: Option<Rejection>,
+    /// Entries by the reason's name in metrics.
+    pub(crate) by_reason: Vec<(&'static str, u64)>,
 }
 
 impl Refusals {
     pub(crate) fn add(&mut self, entries: u64, reason: Rejection) {
+        let name = reason.reason();
+        match self.by_reason.iter_mut().find(|(have, _)| *have == name) {
+            Some((_, count)) => *count += entries,
+            None => self.by_reason.push((name, entries)),
+        }
         self.first.get_or_insert(reason);
         self.entries += entries;
     }

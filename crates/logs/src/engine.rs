@@ -25,6 +25,10 @@ impl LogEngine {
         Self { config, origins: Origins::default() }
     }
 
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
     /// Parses a request under all limits.
     pub(crate) fn check(&self, batch: &pipeline::Batch) -> Result<Parsed, String> {
         let checks = Checks::new(&self.config, batch.received_at_ms);

@@ -20,6 +20,7 @@ mod head;
 pub mod level;
 mod merge;
 pub mod metadata;
+mod observe;
 mod origin;
 mod prepare;
 pub mod query;

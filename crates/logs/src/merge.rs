@@ -51,7 +51,7 @@ fn merge_tenant(
 ) -> Result<(), ContainerError> {
     let mut parts = Vec::new();
     for reader in inputs {
-        parts.extend(TenantBlock::open(reader.clone(), tenant)?);
+        parts.extend(TenantBlock::open(reader.clone(), tenant, false)?);
     }
     let (tables, mut inputs) = join_tables(parts);
     let buckets = buckets(&inputs, keep);

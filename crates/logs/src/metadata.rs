@@ -47,12 +47,28 @@ impl<'a> Metadata<'a> {
 pub(crate) struct MetadataBuffer {
     text: Vec<u8>,
     spans: Vec<Span>,
+    is_unsorted: bool,
 }
 
 impl MetadataBuffer {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();
+        self.is_unsorted = false;
+    }
+
+    /// Adds a name that sorts behind all that are there.
+    fn push_sorted(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.text.len() as u32;
+        self.text.extend_from_slice(name.as_bytes());
+        let name_end = self.text.len() as u32;
+        write(&mut self.text);
+        self.spans.push(Span { start, name_end, end: self.text.len() as u32 });
+    }
+
+    /// Adds a name that sorts behind all that were added so, whatever [`push`](Self::push) has added before.
+    pub(crate) fn push_next(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.is_unsorted { self.push(name, write) } else { self.push_sorted(name, write) }
     }
 
     /// Adds a name whose value `write` appends. The first of several equal names stays.
@@ -64,19 +80,18 @@ impl MetadataBuffer {
         {
             return;
         }
-        let start = self.text.len() as u32;
-        self.text.extend_from_slice(name.as_bytes());
-        let name_end = self.text.len() as u32;
-        write(&mut self.text);
-        self.spans.push(Span { start, name_end, end: self.text.len() as u32 });
+        self.is_unsorted = true;
+        self.push_sorted(name, write);
     }
 
     /// Sorts what was pushed and lends it out.
     pub(crate) fn finish(&mut self) -> Metadata<'_> {
-        let text = &self.text;
-        self.spans.sort_unstable_by(|a, b| {
-            text[a.start as usize..a.name_end as usize].cmp(&text[b.start as usize..b.name_end as usize])
-        });
+        if self.is_unsorted {
+            let text = &self.text;
+            self.spans.sort_unstable_by(|a, b| {
+                text[a.start as usize..a.name_end as usize].cmp(&text[b.start as usize..b.name_end as usize])
+            });
+        }
         if std::str::from_utf8(&self.text).is_err() {
             self.repair();
         }

@@ -17,6 +17,7 @@ use crate::blocks::OpenBlocks;
 use crate::config::Config;
 use crate::counts;
 use crate::engine::LogEngine;
+use crate::observe::Metrics;
 use crate::prepare::strip;
 use crate::query::{
     Direction, Entry, EntryRef, LogQuery, MetadataField, QueryError, Stats, StreamQuery, StreamRef,
@@ -29,13 +30,17 @@ use crate::scan::{DETECTED_LEVEL, scan};
 pub struct LogStore {
     lane: Arc<Lane<LogEngine>>,
     blocks: OpenBlocks,
+    metrics: Metrics,
 }
 
 impl LogStore {
     /// Opens the store and brings back what the journal holds. Blocking.
     pub fn open(deps: Deps, lane: LaneConfig, config: Config) -> Result<Arc<Self>, StoreError> {
+        let metrics = Metrics::new(&deps.registry, &config);
         let lane = Lane::open(LogEngine::new(config), deps, lane)?;
-        Ok(Arc::new(Self { lane, blocks: OpenBlocks::default() }))
+        let store = Arc::new(Self { lane, blocks: OpenBlocks::default(), metrics });
+        store.metrics.watch(&store);
+        Ok(store)
     }
 
     /// The spine under this store.
@@ -209,6 +214,8 @@ impl Consumer for LogStore {
         let parsed = engine.check(&batch).map_err(Refused::Bad)?;
         let refusals = parsed.refusals;
         let items = parsed.batch.rows.len() as u64;
+        let line_bytes = parsed.batch.rows.iter().map(|row| u64::from(row.line.len)).sum();
+        self.metrics.refused(&refusals);
         if items == 0 {
             return match &refusals.first {
                 None => Ok(Accepted::default()),
@@ -238,6 +245,7 @@ impl Consumer for LogStore {
             engine.trust(&batch.tenant, batch.format, body, batch.received_at_ms).map_err(Refused::Bad)?
         };
         self.lane.append(record, prepared).await.map_err(refused)?;
+        self.metrics.took(items, line_bytes);
         Ok(Accepted { items, rejected: refusals.entries, message: refusals.message() })
     }
 }

@@ -192,6 +192,8 @@ fn put_label_sets(sets: &[Vec<Label>]) -> Vec<u8> {
 /// One tenant in one file.
 pub(crate) struct TenantBlock {
     reader: Arc<BlockReader>,
+    /// Whether what is read is worth keeping: what a merge reads is read once.
+    use_cache: bool,
     tenant: u32,
     tables: Tables,
     /// Row group and first row of each profile's samples.
@@ -202,7 +204,11 @@ pub(crate) struct TenantBlock {
 
 impl TenantBlock {
     /// `None` if the file has nothing of the tenant.
-    pub(crate) fn open(reader: Arc<BlockReader>, tenant: &TenantId) -> Result<Option<Self>, ContainerError> {
+    pub(crate) fn open(
+        reader: Arc<BlockReader>,
+        tenant: &TenantId,
+        use_cache: bool,
+    ) -> Result<Option<Self>, ContainerError> {
         let Some(number) = reader.tenant(tenant) else { return Ok(None) };
         let key = |kind| SectionKey { tenant: number, kind, id: 0 };
         let corrupt = |kind| reader.corrupt(key(kind), "section does not parse");
@@ -223,7 +229,7 @@ impl TenantBlock {
             row += profile.sample_count as usize;
         }
         let tables = Tables { series, profiles, symbols, links, label_sets };
-        Ok(Some(Self { reader, tenant: number, tables, places, last: Mutex::default() }))
+        Ok(Some(Self { reader, use_cache, tenant: number, tables, places, last: Mutex::default() }))
     }
 
     fn group(&self, group: u64) -> Result<Arc<Samples>, ContainerError> {
@@ -232,7 +238,13 @@ impl TenantBlock {
             return Ok(samples.clone());
         }
         let key = SectionKey { tenant: self.tenant, kind: SAMPLES, id: group };
-        let section = self.reader.require(key)?;
+        let section = if self.use_cache {
+            self.reader.require(key)?
+        } else {
+            self.reader
+                .section_uncached(key)?
+                .ok_or_else(|| self.reader.corrupt(key, "section is missing"))?
+        };
         let samples = take_samples(&section, &self.tables)
             .ok_or_else(|| self.reader.corrupt(key, "samples do not parse"))?;
         let samples = Arc::new(samples);

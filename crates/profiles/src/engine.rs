@@ -83,7 +83,7 @@ impl SignalEngine for ProfileEngine {
         for tenant in tenants {
             let mut blocks = Vec::new();
             for input in inputs {
-                blocks.extend(TenantBlock::open(input.clone(), tenant)?);
+                blocks.extend(TenantBlock::open(input.clone(), tenant, false)?);
             }
             let sources: Vec<&dyn Source> = blocks.iter().map(|block| block as &dyn Source).collect();
             file.add(tenant, &sources, keep.from_ns)?;

@@ -185,7 +185,7 @@ impl OpenBlocks {
         if let Some(block) = self.state.lock().open.get(&key) {
             return Ok(Some(block.clone()));
         }
-        let Some(block) = TenantBlock::open(file.reader()?, tenant)? else { return Ok(None) };
+        let Some(block) = TenantBlock::open(file.reader()?, tenant, true)? else { return Ok(None) };
         let block = Arc::new(block);
         let mut state = self.state.lock();
         if state.open.insert(key.clone(), block.clone()).is_none() {

@@ -32,6 +32,8 @@ pub(crate) struct GroupInfo {
 /// One tenant in one file.
 pub(crate) struct TenantBlock {
     reader: Arc<BlockReader>,
+    /// Whether what is read is worth keeping: what a merge reads is read once.
+    use_cache: bool,
     tenant: u32,
     pub(crate) names: Vec<Box<str>>,
     pub(crate) streams: Vec<Arc<Labels>>,
@@ -41,7 +43,11 @@ pub(crate) struct TenantBlock {
 
 impl TenantBlock {
     /// `None` if the file has nothing of the tenant.
-    pub(crate) fn open(reader: Arc<BlockReader>, tenant: &TenantId) -> Result<Option<Self>, ContainerError> {
+    pub(crate) fn open(
+        reader: Arc<BlockReader>,
+        tenant: &TenantId,
+        use_cache: bool,
+    ) -> Result<Option<Self>, ContainerError> {
         let Some(number) = reader.tenant(tenant) else { return Ok(None) };
         let key = |kind| SectionKey { tenant: number, kind, id: 0 };
         let tables = reader.require(key(TABLES))?;
@@ -50,11 +56,18 @@ impl TenantBlock {
             take_tables(&tables).ok_or_else(|| reader.corrupt(key(TABLES), "tables do not parse"))?;
         let groups = take_groups(&directory, streams.len(), names.len())
             .ok_or_else(|| reader.corrupt(key(DIRECTORY), "directory does not parse"))?;
-        Ok(Some(Self { reader, tenant: number, names, streams, origins, groups }))
+        Ok(Some(Self { reader, use_cache, tenant: number, names, streams, origins, groups }))
     }
 
     fn key(&self, kind: u16, id: u64) -> SectionKey {
         SectionKey { tenant: self.tenant, kind, id }
+    }
+
+    fn require(&self, key: SectionKey) -> Result<Bytes, ContainerError> {
+        if self.use_cache {
+            return self.reader.require(key);
+        }
+        self.reader.section_uncached(key)?.ok_or_else(|| self.reader.corrupt(key, "section is missing"))
     }
 
     fn corrupt(&self, kind: u16, group: usize, reason: &str) -> ContainerError {
@@ -62,7 +75,7 @@ impl TenantBlock {
     }
 
     fn ints(&self, kind: u16, group: usize) -> Result<Vec<i64>, ContainerError> {
-        let section = self.reader.require(self.key(kind, group as u64))?;
+        let section = self.require(self.key(kind, group as u64))?;
         take_ints(&mut &section[..], self.groups[group].rows as usize)
             .ok_or_else(|| self.corrupt(kind, group, "integers do not parse"))
     }
@@ -77,7 +90,7 @@ impl TenantBlock {
 
     pub(crate) fn levels(&self, group: usize) -> Result<Vec<Level>, ContainerError> {
         let rows = self.groups[group].rows as usize;
-        let section = self.reader.require(self.key(LEVELS, group as u64))?;
+        let section = self.require(self.key(LEVELS, group as u64))?;
         let levels: Option<Vec<Level>> = match section.as_ref() {
             [only] => Level::from_number(*only).map(|level| vec![level; rows]),
             all => all.iter().map(|number| Level::from_number(*number)).collect(),
@@ -99,7 +112,7 @@ impl TenantBlock {
 
     /// All lines as one piece and the end of each.
     pub(crate) fn lines(&self, group: usize) -> Result<(Bytes, Vec<u32>), ContainerError> {
-        let text = self.reader.require(self.key(LINES, group as u64))?;
+        let text = self.require(self.key(LINES, group as u64))?;
         let mut end = 0u32;
         let ends = self
             .lengths(group)?
@@ -120,7 +133,7 @@ impl TenantBlock {
     }
 
     pub(crate) fn skip(&self, group: usize) -> Result<SkipFilter, ContainerError> {
-        let section = self.reader.require(self.key(SKIP, group as u64))?;
+        let section = self.require(self.key(SKIP, group as u64))?;
         SkipFilter::decode(&section).ok_or_else(|| self.corrupt(SKIP, group, "skip filter does not parse"))
     }
 
@@ -136,7 +149,7 @@ impl TenantBlock {
             return Ok(None);
         };
         let key = self.key(METADATA, (group as u64) << 16 | u64::from(name));
-        let section = self.reader.require(key)?;
+        let section = self.require(key)?;
         let mut column = Column::decode(&section, info.rows as usize)
             .ok_or_else(|| self.reader.corrupt(key, "column does not parse"))?;
         if *is_relative {

@@ -53,6 +53,16 @@ impl Origins {
         Ok(origin)
     }
 
+    /// Descriptions that are remembered, of all tenants.
+    pub(crate) fn len(&self) -> usize {
+        self.tenants.lock().values().map(|known| known.by_bytes.len()).sum()
+    }
+
+    /// Streams that came since the last cut, of all tenants.
+    pub(crate) fn streams(&self) -> usize {
+        self.tenants.lock().values().map(|known| known.streams.len()).sum()
+    }
+
     pub(crate) fn forget(&self) {
         self.tenants.lock().clear();
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use store::column::Column;
+use store::column::{Column, Value};
 
 use super::filter::Lines;
 use crate::batch::Batch;
@@ -198,8 +198,34 @@ impl BlockData {
             columns
                 .extend(self.block.metadata(self.group, *name, &self.times)?.map(|column| (*name, column)));
         }
+        columns.sort_by(|(a, _), (b, _)| self.block.names[*a as usize].cmp(&self.block.names[*b as usize]));
         self.metadata = Some(RowMetadata { origins, columns });
         Ok(())
+    }
+
+    /// Columns and what the origin shares are both sorted by name: the columns' value counts where both have one.
+    fn put_metadata(&self, row: usize, into: &mut MetadataBuffer) {
+        into.clear();
+        let Some(metadata) = &self.metadata else { return };
+        let mut shared = self.block.origins[metadata.origins[row] as usize].iter().peekable();
+        let own = metadata.columns.iter().filter_map(|(name, column)| Some((name, column.get(row)?)));
+        for (name, value) in own {
+            let name = &*self.block.names[*name as usize];
+            if let (true, Value::Text(packed)) = (name.is_empty(), value) {
+                // The empty name sorts first. What it holds may sort anywhere.
+                overflow_pairs(packed, |name, value| into.push(name, |out| out.extend_from_slice(value)));
+                continue;
+            }
+            while let Some((shared_name, text)) = shared.next_if(|(shared_name, _)| **shared_name <= *name) {
+                if **shared_name < *name {
+                    into.push_next(shared_name, |out| out.extend_from_slice(text.as_bytes()));
+                }
+            }
+            into.push_next(name, |out| value.write(out));
+        }
+        for (name, text) in shared {
+            into.push_next(name, |out| out.extend_from_slice(text.as_bytes()));
+        }
     }
 
     fn line(&self, row: usize) -> &[u8] {
@@ -261,9 +287,7 @@ impl BlockData {
                     return text == value.as_bytes();
                 }
                 let mut in_overflow = None;
-                if let Some(store::column::Value::Text(packed)) =
-                    overflow.as_ref().and_then(|column| column.get(row))
-                {
+                if let Some(Value::Text(packed)) = overflow.as_ref().and_then(|column| column.get(row)) {
                     overflow_pairs(packed, |have, text| {
                         if have == name && in_overflow.is_none() {
                             in_overflow = Some(text == value.as_bytes());
@@ -309,24 +333,7 @@ impl Opened {
             }
             Data::Block(data) => {
                 data.read_metadata()?;
-                into.clear();
-                let Some(metadata) = &data.metadata else { return Ok(()) };
-                let row = hit.row as usize;
-                for (name, column) in &metadata.columns {
-                    let Some(value) = column.get(row) else { continue };
-                    let name = &data.block.names[*name as usize];
-                    match value {
-                        store::column::Value::Text(packed) if name.is_empty() => {
-                            overflow_pairs(packed, |name, value| {
-                                into.push(name, |out| out.extend_from_slice(value))
-                            });
-                        }
-                        value => into.push(name, |out| value.write(out)),
-                    }
-                }
-                for (name, value) in &data.block.origins[metadata.origins[row] as usize] {
-                    into.push(name, |out| out.extend_from_slice(value.as_bytes()));
-                }
+                data.put_metadata(hit.row as usize, into);
             }
         }
         Ok(())
