@@ -225,6 +225,40 @@ fn journal_corruption_is_told_and_stays_told() {
     assert_eq!(all_items(&lane).unwrap().len(), 49);
 }
 
+/// Whatever the newest commit was about, losing its object loses nothing else.
+#[test]
+fn a_broken_newest_catalog_costs_nothing() {
+    let world = World::new();
+    let lane = world.open();
+    let (mut seen, mut merges) = (0, 0);
+    for item in 0..300 {
+        assert!(append(&lane, &[item]));
+        lane.cut_now().unwrap();
+        merges += u64::from(item % 17 == 0 && lane.maintain_now().unwrap());
+        let newest = world.keys("catalog/").unwrap().pop();
+        let Some(newest) =
+            newest.filter(|newest| newest.as_str() > format!("catalog/logs/0/{seen:020}").as_str())
+        else {
+            continue;
+        };
+        seen = newest.rsplit('/').next().unwrap().parse::<u64>().unwrap();
+        let broken = World { config: world.config.clone(), ..World::on(world.disk.crash(Survivors::All)) };
+        broken.disk.corrupt(&Path::new("/data/objects").join(&newest), 20, 1);
+        for _ in 0..2 {
+            let lane = broken.open();
+            assert_eq!(all_items(&lane).unwrap(), upto(item + 1), "without {newest}");
+            assert!(lane.snapshot().damage.is_empty());
+            assert_eq!(lane.scrub_now().unwrap().audit_failure, None);
+        }
+        let lane = broken.open();
+        fill(&lane, item + 1, item + 30);
+        while lane.maintain_now().unwrap() {}
+        drop(lane);
+        assert_eq!(all_items(&broken.open()).unwrap(), upto(item + 30), "going on without {newest}");
+    }
+    assert!(merges > 3 && seen > 20, "{merges} merges, {seen} commits");
+}
+
 #[test]
 fn a_second_writer_is_fenced() {
     let world = World::new();

@@ -205,7 +205,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_lane_is_what_the_model_says(steps in prop::collection::vec(step(), 1..80)) {
         let mut run = Run::new();
