@@ -215,3 +215,13 @@ fn numbers(store: &dyn Store, prefix: &str) -> Result<Vec<u64>, StoreError> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) fn golden_bytes(state: &CatalogState, nonce: u64) -> Vec<u8> {
+    format::encode(state, nonce)
+}
+
+#[cfg(test)]
+pub(crate) fn golden_state(bytes: &[u8]) -> CatalogState {
+    format::decode("golden", bytes).unwrap()
+}

@@ -342,3 +342,41 @@ pub const SEGMENT_BYTES_MIN: u64 = SEGMENT_HEADER_LEN as u64 + 4096;
 
 #[cfg(test)]
 mod tests;
+
+/// A segment with these records from offset 100 on, two in a frame, and how to read one back.
+#[cfg(test)]
+pub(crate) fn golden_segment(
+    signal: Signal,
+    partition: u32,
+    records: &[Record],
+) -> (Vec<u8>, impl Fn(&Bytes) -> Vec<(u64, Record)> + use<>) {
+    let nonce = 0x0102_0304;
+    let previous = Some(Previous { first: 40, end: 4096, next: 99 });
+    let mut out = format::SegmentHeader { signal, partition, first: 100, previous, nonce }.encode();
+    let mut first = 100;
+    for pair in records.chunks(2).chain([[].as_slice()]) {
+        let packed: Vec<Bytes> =
+            pair.iter().map(|record| format::Packer::new(Packing::AsIs).pack(record).unwrap().0).collect();
+        let len = packed.iter().map(Bytes::len).sum::<usize>() as u32;
+        let frame = format::FrameHeader { nonce, len, count: pair.len() as u32, first };
+        out.extend_from_slice(&frame.encode());
+        packed.iter().for_each(|record| out.extend_from_slice(record));
+        out.resize(out.len().next_multiple_of(8), 0);
+        first = frame.end();
+    }
+    let read = move |bytes: &Bytes| {
+        let format::HeaderRead::Good(header) = format::SegmentHeader::decode(bytes) else {
+            panic!("bad header")
+        };
+        assert_eq!((header.signal, header.partition, header.previous), (signal, partition, previous));
+        let known = Known { first: header.first, nonce: Some(header.nonce), end: None };
+        let mut found = Vec::new();
+        let scanned = scan(bytes, known, 0, &mut |offset, packed| {
+            found.push((offset, unpack(packed).unwrap()));
+            Ok(())
+        });
+        assert_eq!(scanned.unwrap().damage, []);
+        found
+    };
+    (out, read)
+}

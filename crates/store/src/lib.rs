@@ -18,3 +18,6 @@ pub use block::BlockHandle;
 pub use container::{BlockReader, BlockWriter, Codec, ContainerError, RangeRead, SectionKey};
 pub use engine::{FileSummary, Keep, NewFile, SignalEngine};
 pub use lane::{AppendError, Deps, Lane, LaneConfig, LaneStatus, ScrubReport, Snapshot, StoreError};
+
+#[cfg(test)]
+mod golden;

@@ -3,6 +3,8 @@
 //! Reading a block is blocking: local objects are read in place, remote ones by waiting for the async client from the blocking thread.
 //! [`put_checked`] is how every block is written: create if absent, and an answer that was lost is looked up before anybody worries.
 
+#[cfg(feature = "cloud")]
+mod cloud;
 mod local;
 mod wait;
 
@@ -10,11 +12,13 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ports::{PutOutcome, Store, StoreError};
+use ports::{PutOutcome, Rng, Store, StoreError};
 
 use crate::container::RangeRead;
 use crate::file::read_full;
 
+#[cfg(feature = "cloud")]
+pub use cloud::CloudStore;
 pub use local::LocalStore;
 pub use wait::block_on;
 
@@ -136,4 +140,30 @@ pub(crate) fn retried<T>(mut request: impl FnMut() -> Result<T, StoreError>) -> 
         }
     }
     request()
+}
+
+/// Makes sure at start-up that a store has what everything rests on: of two writers of one key exactly one wins, and a third is told.
+/// Blocking.
+pub fn probe(store: &dyn Store, rng: &dyn Rng) -> Result<(), StoreError> {
+    let key = format!("probe/{:016x}", rng.next_u64());
+    let bodies = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+    let outcomes = std::thread::scope(|scope| {
+        let racers = bodies.clone().map(|body| scope.spawn(|| block_on(store.put_new(&key, body))));
+        racers.map(|racer| racer.join().expect("a request does not panic"))
+    });
+    let broken = |reason: &str| StoreError::Refused { key: key.clone(), reason: reason.to_owned() };
+    let mut winner = None;
+    for (outcome, body) in outcomes.into_iter().zip(&bodies) {
+        if outcome? == PutOutcome::Created && winner.replace(body).is_some() {
+            return Err(broken("the store let two writers create one object: it has no conditional put"));
+        }
+    }
+    let found = retried(|| block_on(store.get(&key)))?;
+    let third = retried(|| block_on(store.put_new(&key, Bytes::from_static(b"three"))))?;
+    retried(|| block_on(store.delete(&key)))?;
+    // No winner: the answer of the one who won was lost and asked for again. Then what is there must be one of the two.
+    if third != PutOutcome::Exists || !winner.map_or(bodies.contains(&found), |winner| *winner == found) {
+        return Err(broken("the store overwrites objects that exist: it has no conditional put"));
+    }
+    Ok(())
 }

@@ -137,7 +137,7 @@ impl LaneConfig {
             queue_records: 64 << 10,
             reserve_bytes: 64 << 20,
             compact_fan_in: 8,
-            compact_bytes_max: 256 << 20,
+            compact_bytes_max: 128 << 20,
             compact_window: Duration::from_secs(24 * 3600),
             retention: None,
             retention_bytes: None,

@@ -23,12 +23,6 @@ pub enum StoreError {
     /// A cut did not succeed; its records stay in the journal and it will be tried again.
     #[error("{signal} could not be cut: {reason}")]
     Cut { signal: Signal, reason: String },
-    #[error("data directory {path} is in use by another process")]
-    InUse { path: String },
-    #[error(
-        "data directory {path} has layout version {version}, this build reads up to {newest}: use a newer oriel"
-    )]
-    Newer { path: String, version: String, newest: u32 },
 }
 
 /// Why a record was not taken. It is not acknowledged and may be sent again.

@@ -30,6 +30,7 @@ pub(super) struct LaneMetrics {
     pub garbage: Gauge,
     pub next_offset: Gauge,
     pub audit_failures: Counter,
+    pub broken_catalogs: Gauge,
 }
 
 impl LaneMetrics {
@@ -76,6 +77,10 @@ impl LaneMetrics {
             damaged: gauge("oriel_lane_damaged_records", "Acknowledged records that corruption has cost."),
             garbage: gauge("oriel_lane_garbage_files", "Files that wait to be deleted."),
             next_offset: gauge("oriel_lane_next_offset", "Records before this offset are in files."),
+            broken_catalogs: gauge(
+                "oriel_lane_broken_catalog_objects",
+                "Catalog objects that could not be read at start; the one before was used.",
+            ),
             audit_failures: counter(
                 "oriel_lane_audit_failures_total",
                 "Audits that found a gap, an overlap, or a live file missing.",

@@ -138,5 +138,6 @@ impl<E: SignalEngine> Lane<E> {
         self.metrics.next_offset.set(state.next_offset as i64);
         let damaged: u64 = state.damage.iter().map(|damage| damage.offsets.end - damage.offsets.start).sum();
         self.metrics.damaged.set(damaged as i64);
+        self.metrics.broken_catalogs.set(published.catalog.broken().len() as i64);
     }
 }
