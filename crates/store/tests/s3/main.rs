@@ -1,5 +1,7 @@
 //! The bucket client against an S3 server in this process, over loopback, with the faults that real ones have.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod server;
 
 use std::sync::Arc;

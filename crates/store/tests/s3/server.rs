@@ -1,5 +1,7 @@
 //! A bucket in memory behind a real S3 protocol server; its map has one lock, so conditional puts are atomic.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -54,6 +54,8 @@ struct Model {
     acknowledged: BTreeSet<u64>,
     /// Begun, not acknowledged: may be there or not after a crash.
     uncertain: BTreeSet<u64>,
+    /// Crashed while uncertain, and corruption kept us from looking.
+    unknown: BTreeSet<u64>,
     /// Items before this may have gone.
     expired_before: u64,
     corrupt: bool,
@@ -66,10 +68,8 @@ impl Model {
             prop_assert!(items.contains(item), "{item} is missing in {:?}", items);
         }
         for item in items {
-            prop_assert!(
-                self.acknowledged.contains(item) || self.uncertain.contains(item),
-                "{item} from nowhere"
-            );
+            let known = [&self.acknowledged, &self.uncertain, &self.unknown];
+            prop_assert!(known.iter().any(|items| items.contains(item)), "{item} from nowhere");
         }
         Ok(())
     }
@@ -157,7 +157,10 @@ impl Run {
             self.commit();
         }
         self.lane = self.world.open();
-        if !self.model.corrupt {
+        if self.model.corrupt {
+            let uncertain = std::mem::take(&mut self.model.uncertain);
+            self.model.unknown.extend(uncertain);
+        } else {
             let found = all_items(&self.lane).unwrap();
             self.model.uncertain.retain(|item| found.contains(item));
             self.commit();
