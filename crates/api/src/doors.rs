@@ -30,7 +30,7 @@ use crate::answer::{Accepts, Answer};
 use crate::params::Params;
 use crate::queries::QueryPool;
 use crate::refusal::{Kind, Refusal};
-use crate::{jaeger, lifecycle, loki, prometheus, push, status, tempo, web};
+use crate::{jaeger, lifecycle, loki, prometheus, push, pyroscope, status, tempo, web};
 
 /// The stores of the four signals.
 #[derive(Clone)]
@@ -38,12 +38,18 @@ pub struct Stores {
     pub logs: Arc<logs::LogStore>,
     pub metrics: Arc<metrics::MetricStore>,
     pub traces: Arc<traces::TraceStore>,
+    pub profiles: Arc<profiles::ProfileStore>,
 }
 
 impl Stores {
     /// How the spine under each store is.
     pub fn lanes(&self) -> Vec<LaneStatus> {
-        vec![self.metrics.lane().status(), self.logs.lane().status(), self.traces.lane().status()]
+        vec![
+            self.metrics.lane().status(),
+            self.logs.lane().status(),
+            self.traces.lane().status(),
+            self.profiles.lane().status(),
+        ]
     }
 }
 
@@ -123,6 +129,8 @@ fn router() -> Router<Arc<Doors>> {
         .merge(loki::routes("/loki"))
         .merge(tempo::routes("/tempo"))
         .merge(jaeger::routes("/jaeger"))
+        .merge(pyroscope::routes("/pyroscope"))
+        .merge(pyroscope::root_routes())
         .merge(status::routes("/oriel/api/v1"))
         .merge(push::otlp_routes("/otlp"))
         .merge(push::otlp_routes("/api/v1/otlp"))

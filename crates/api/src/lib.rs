@@ -16,6 +16,7 @@ pub mod loki;
 pub mod params;
 pub mod prometheus;
 pub mod push;
+pub mod pyroscope;
 pub mod queries;
 pub mod refusal;
 pub mod status;

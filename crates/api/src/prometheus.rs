@@ -1,10 +1,13 @@
-//! Prometheus' HTTP API: remote write, label and series listings, metadata, status. Everything comes in one envelope.
+//! Prometheus' HTTP API: queries, remote write, label and series listings, metadata, status. Everything comes in one envelope.
 
 pub mod envelope;
 mod listings;
 mod metadata;
+mod number;
+mod query;
 mod selector;
 mod status;
+mod values;
 mod write;
 
 use std::sync::Arc;
@@ -21,6 +24,10 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
     Router::new()
         .route(&path("write"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
         .route(&path("push"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
+        .route(&path("query"), ask(query::instant))
+        .route(&path("query_range"), ask(query::range))
+        .route(&path("query_exemplars"), ask(query::exemplars))
+        .route(&path("format_query"), ask(query::format))
         .route(&path("series"), ask(listings::series))
         .route(&path("labels"), ask(listings::names))
         .route(&path("label/{name}/values"), ask(listings::values))

@@ -71,6 +71,15 @@ impl From<logs::QueryError> for Refusal {
     }
 }
 
+impl From<profiles::QueryError> for Refusal {
+    fn from(error: profiles::QueryError) -> Self {
+        match error {
+            profiles::QueryError::Stopped(stopped) => stopped.into(),
+            profiles::QueryError::Block(error) => error.into(),
+        }
+    }
+}
+
 impl From<traces::QueryError> for Refusal {
     fn from(error: traces::QueryError) -> Self {
         match error {

@@ -26,6 +26,7 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
         .route(&path("status"), ask(status))
         .route(&path("services"), ask(services::services))
         .route(&path("service-graph"), ask(services::graph))
+        .route(&path("profile-types"), ask(crate::pyroscope::profile_types))
 }
 
 pub fn refusal(refusal: &Refusal) -> Answer {

@@ -29,6 +29,8 @@ pub struct Held {
 const RESERVE_STEP: usize = 1 << 20;
 /// Before the first byte is there, a length that the client only claims is trusted this far.
 const TRUSTED_LEN: usize = 1 << 20;
+/// Of a body that is refused, so much is read so that its sender can read the answer.
+const DISCARD_BYTES_MAX: usize = 128 << 20;
 
 /// Reads all of `body`, at most `limit` bytes. A body that comes in one frame is not copied.
 pub async fn read<B>(mut body: B, limit: usize, guard: &Arc<MemoryGuard>) -> Result<Held, BodyError>
@@ -38,6 +40,7 @@ where
 {
     let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if claimed > limit {
+        discard(body).await;
         return Err(BodyError::TooLarge { limit });
     }
     let mut reservations = Vec::new();
@@ -49,6 +52,8 @@ where
         let Ok(data) = frame.into_data() else { continue };
         let len = first.as_ref().map_or(0, Bytes::len).max(rest.len()) + data.len();
         if len > limit {
+            drop((first, rest, reservations));
+            discard(body).await;
             return Err(BodyError::TooLarge { limit });
         }
         while granted < len {
@@ -67,6 +72,22 @@ where
         rest.extend_from_slice(&data);
     }
     Ok(Held { bytes: first.unwrap_or_else(|| rest.freeze()), reservations })
+}
+
+/// Lets go of the rest of a body that is refused. A client that is still writing when the connection is closed sees a broken pipe and not the answer, so
+/// bodies that are not absurdly too large are read to their end.
+async fn discard<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = DISCARD_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let len = frame.data_ref().map_or(0, Bytes::len);
+        if len >= left {
+            return;
+        }
+        left -= len;
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use logs::LogStore;
 use metrics::MetricStore;
 use model::Signal;
 use pipeline::{Accepted, Batch, Consumer, Parts, Queue, QueueBounds, Refused, Sink};
+use profiles::ProfileStore;
 use store::{Deps, LaneConfig, StoreError};
 use traces::TraceStore;
 
@@ -31,22 +32,24 @@ impl Opened {
         let metrics = beside(Signal::Metrics, move || {
             MetricStore::open(deps_of_metrics, metrics::Config::new(lane_of_metrics))
         });
-        let traces = beside(Signal::Traces, move || TraceStore::open(deps, traces::Config::new(lane)));
-        let (logs, metrics, traces) = tokio::try_join!(logs, metrics, traces)?;
-        Ok(Self { stores: Stores { logs, metrics, traces } })
-    }
-
-    pub fn signals(&self) -> Vec<Signal> {
-        vec![Signal::Logs, Signal::Metrics, Signal::Traces]
+        let (deps_of_traces, lane_of_traces) = (deps.clone(), lane.clone());
+        let traces = beside(Signal::Traces, move || {
+            TraceStore::open(deps_of_traces, traces::Config::new(lane_of_traces))
+        });
+        let profiles =
+            beside(Signal::Profiles, move || ProfileStore::open(deps, lane, profiles::Config::default()));
+        let (logs, metrics, traces, profiles) = tokio::try_join!(logs, metrics, traces, profiles)?;
+        Ok(Self { stores: Stores { logs, metrics, traces, profiles } })
     }
 
     /// For the memory guard.
     pub fn held_bytes(&self) -> Vec<HeldBytes> {
-        let Stores { logs, metrics, traces } = self.stores.clone();
+        let Stores { logs, metrics, traces, profiles } = self.stores.clone();
         vec![
             Box::new(move || logs.lane().head_bytes()),
             Box::new(move || metrics.lane().head_bytes()),
             Box::new(move || traces.lane().head_bytes()),
+            Box::new(move || profiles.lane().head_bytes()),
         ]
     }
 
@@ -56,8 +59,10 @@ impl Opened {
     }
 
     pub async fn close(&self) -> anyhow::Result<()> {
-        let Stores { logs, metrics, traces } = &self.stores;
-        let (logs, metrics, traces) = tokio::join!(logs.close(), metrics.close(), traces.lane().close());
+        let Stores { logs, metrics, traces, profiles } = &self.stores;
+        let (logs, metrics, traces, profiles) =
+            tokio::join!(logs.close(), metrics.close(), traces.lane().close(), profiles.close());
+        profiles.context("cannot close the profile store")?;
         logs.context("cannot close the log store")?;
         metrics.context("cannot close the metrics store")?;
         traces.context("cannot close the trace store")
@@ -85,7 +90,7 @@ impl Parts for StoreParts<'_> {
             Signal::Logs => stores.logs.clone(),
             Signal::Metrics => stores.metrics.clone(),
             Signal::Traces => stores.traces.clone(),
-            Signal::Profiles => return Err("profiles have no store".into()),
+            Signal::Profiles => stores.profiles.clone(),
         };
         let limits = &self.world.settings.limits;
         let bounds = QueueBounds {
