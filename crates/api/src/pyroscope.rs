@@ -32,5 +32,7 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
 
 /// Agents are configured with the server's bare address and add this path themselves.
 pub fn root_routes() -> Router<Arc<Doors>> {
-    Router::new().route("/ingest", post(ingest::ingest)).route("/push.v1.PusherService/Push", post(push::push))
+    Router::new()
+        .route("/ingest", post(ingest::ingest))
+        .route("/push.v1.PusherService/Push", post(push::push))
 }

@@ -4,7 +4,12 @@
 //! nearest known key. Reading is pure; secrets are named here and read by [`secrets`] when a server is built. Knows all components' configurations and
 //! builds none of them.
 
+pub mod fields;
+pub mod read;
+pub mod reference;
 pub mod secrets;
 pub mod settings;
+mod values;
 
+pub use read::Mistakes;
 pub use settings::Settings;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use api::queries::QueryBounds;
 use limits::{ByteSize, Span};
+use model::Signal;
 use receivers::otlp::OtlpBounds;
 use receivers::otlp::cors::Cors;
 use receivers::serve::ServeBounds;
 use receivers::tenant::WithoutTenant;
+use store::journal::Durability;
 use telemetry::logs::LogFormat;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +18,7 @@ pub struct Settings {
     pub data: Data,
     pub limits: Limits,
     pub memory: Memory,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -68,11 +71,39 @@ pub enum SecretSource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Data {
     pub dir: PathBuf,
+    pub durability: Durability,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: "data".into() }
+        Self { dir: "data".into(), durability: Durability::Fsync }
+    }
+}
+
+/// What is kept of each signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    pub metrics: Keep,
+    pub logs: Keep,
+    pub traces: Keep,
+    pub profiles: Keep,
+}
+
+/// Zero: no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    pub age: Span,
+    pub size: ByteSize,
+}
+
+impl Retention {
+    pub fn of(&self, signal: Signal) -> Keep {
+        match signal {
+            Signal::Metrics => self.metrics,
+            Signal::Logs => self.logs,
+            Signal::Traces => self.traces,
+            Signal::Profiles => self.profiles,
+        }
     }
 }
 

@@ -149,12 +149,21 @@ fn profiles_are_merged_and_survive_a_kill() {
     let read = |client: &mut Client| {
         let ids = client.get("/pyroscope/label-values?label=id").unwrap().json();
         assert_eq!(ids, serde_json::json!(["one", "two"]));
-        let flame = client.get(&format!("/pyroscope/render?query={query}&from=now-1h&until=now")).unwrap().json();
-        assert_eq!(flame["flamebearer"]["names"], serde_json::json!(["total", "main", "serve", "parse"]), "{flame}");
+        let flame =
+            client.get(&format!("/pyroscope/render?query={query}&from=now-1h&until=now")).unwrap().json();
+        assert_eq!(
+            flame["flamebearer"]["names"],
+            serde_json::json!(["total", "main", "serve", "parse"]),
+            "{flame}"
+        );
         assert_eq!(flame["flamebearer"]["numTicks"], 60_000_000);
-        assert_eq!(flame["flamebearer"]["levels"][3], serde_json::json!([10_000_000, 50_000_000, 50_000_000, 3]));
+        assert_eq!(
+            flame["flamebearer"]["levels"][3],
+            serde_json::json!([10_000_000, 50_000_000, 50_000_000, 3])
+        );
         let pprof = client.get(&format!("/pyroscope/render?query={query}&format=pprof")).unwrap();
-        let merged = wire::pprof::Profile::decode(&wire::pprof::read_body(&pprof.body, 1 << 20).unwrap()).unwrap();
+        let merged =
+            wire::pprof::Profile::decode(&wire::pprof::read_body(&pprof.body, 1 << 20).unwrap()).unwrap();
         let total: i64 = merged.samples.iter().map(|sample| sample.values[0]).sum();
         assert_eq!(total, 60_000_000);
     };

@@ -26,7 +26,8 @@ impl Flamebearer {
         let mut names = Names::default();
         let mut levels: Vec<Vec<i64>> = Vec::new();
         let mut own_max = 0;
-        let mut waiting = if tree.nodes.is_empty() { Vec::new() } else { vec![Place { node: 0, level: 0, offset: 0 }] };
+        let mut waiting =
+            if tree.nodes.is_empty() { Vec::new() } else { vec![Place { node: 0, level: 0, offset: 0 }] };
         while let Some(Place { node, level, offset }) = waiting.pop() {
             let this = &tree.nodes[node];
             own_max = own_max.max(this.own);
@@ -97,9 +98,12 @@ pub fn difference(left: &Tree, right: &Tree) -> (Vec<String>, Vec<Vec<i64>>, i64
     let mut own_max = 0;
     let mut waiting = vec![Pair { left: root(left), right: root(right), level: 0, offsets: [0, 0] }];
     while let Some(Pair { left: l, right: r, level, offsets }) = waiting.pop() {
-        let values = |tree: &Tree, node: Option<usize>| node.map_or((0, 0), |node| (tree.nodes[node].total, tree.nodes[node].own));
+        let values = |tree: &Tree, node: Option<usize>| {
+            node.map_or((0, 0), |node| (tree.nodes[node].total, tree.nodes[node].own))
+        };
         let ((left_total, left_own), (right_total, right_own)) = (values(left, l), values(right, r));
-        let name = l.map(|node| left.name(node)).or_else(|| r.map(|node| right.name(node))).unwrap_or("total");
+        let name =
+            l.map(|node| left.name(node)).or_else(|| r.map(|node| right.name(node))).unwrap_or("total");
         own_max = own_max.max(left_own).max(right_own);
         if levels.len() == level {
             levels.push(Vec::new());

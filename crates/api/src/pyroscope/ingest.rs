@@ -9,8 +9,8 @@ use http::{HeaderMap, Request, header};
 use model::{Compression, Format, Signal};
 use profiles::PprofUpload;
 use profiles::profile_type::{NAME, SERVICE_NAME};
-use receivers::body::{self, Held};
 use receivers::Offer;
+use receivers::body::{self, Held};
 
 use super::key::{Key, measured};
 use super::{multipart, time};
@@ -40,9 +40,9 @@ async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
     let params = Params::new(head.uri.query(), b"");
     let now_ns = doors.clock.now_ms().saturating_mul(1_000_000);
     let work = move || upload(&params, &head.headers, &bytes, limit, now_ns);
-    let batch = tokio::task::spawn_blocking(work).await.map_err(|_| {
-        Refusal::new(Kind::Internal, "internal error while processing the request")
-    })??;
+    let batch = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Refusal::new(Kind::Internal, "internal error while processing the request"))??;
     let held = Held { bytes: batch.into(), reservations };
     let (format, compression) = (Format::Pprof, Compression::None);
     let offer = Offer { tenant, signal: Signal::Profiles, format, compression, held, body_bytes_max: limit };
@@ -51,20 +51,30 @@ async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
 }
 
 /// The body of a batch.
-fn upload(params: &Params, headers: &HeaderMap, body: &[u8], limit: usize, now_ns: i64) -> Result<Vec<u8>, Refusal> {
-    let key = Key::parse(params.get("name").ok_or_else(|| Refusal::bad("query parameter \"name\" is required"))?)?;
+fn upload(
+    params: &Params,
+    headers: &HeaderMap,
+    body: &[u8],
+    limit: usize,
+    now_ns: i64,
+) -> Result<Vec<u8>, Refusal> {
+    let key =
+        Key::parse(params.get("name").ok_or_else(|| Refusal::bad("query parameter \"name\" is required"))?)?;
     let at = |name: &str, default_ns: i64| {
         let bad = |text: &str| Refusal::bad(format!("query parameter {name:?} is no time: {text:?}"));
         params.get(name).map_or(Ok(default_ns), |text| time::parse(text, now_ns).ok_or_else(|| bad(text)))
     };
     let (from_ns, until_ns) = (at("from", now_ns)?, at("until", now_ns)?);
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parts = multipart::boundary(content_type).map(|boundary| multipart::parts(body, boundary));
     let profile = match &parts {
         None => body,
         Some(parts) => {
             if parts.iter().any(|(name, _)| name == "prev_profile") {
-                return Err(Refusal::bad("cumulative profiles (prev_profile) are not taken: send the difference"));
+                return Err(Refusal::bad(
+                    "cumulative profiles (prev_profile) are not taken: send the difference",
+                ));
             }
             let found = parts.iter().find(|(name, _)| name == "profile");
             found.ok_or_else(|| Refusal::bad("the form has no part called \"profile\""))?.1
@@ -91,7 +101,8 @@ fn upload(params: &Params, headers: &HeaderMap, body: &[u8], limit: usize, now_n
 /// Counts of samples become what they stand for: nanoseconds at the sample rate.
 fn folded(text: &[u8], kind: &str, unit: &str, params: &Params) -> Result<Vec<u8>, Refusal> {
     let text = std::str::from_utf8(text).map_err(|_| Refusal::bad("folded stacks are not valid UTF-8"))?;
-    let mut profile = wire::pprof::parse_folded(text, kind, unit).map_err(|error| Refusal::bad(error.to_string()))?;
+    let mut profile =
+        wire::pprof::parse_folded(text, kind, unit).map_err(|error| Refusal::bad(error.to_string()))?;
     let rate = params.parse::<u64>("sampleRate", "a number")?.unwrap_or(SAMPLE_RATE_DEFAULT).max(1);
     // The type of a profile has its period in it; for folded stacks, that is what is counted.
     profile.period_type = profile.sample_types[0];

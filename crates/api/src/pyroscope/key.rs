@@ -69,10 +69,13 @@ pub struct Selector {
 impl Selector {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         if text.trim().is_empty() {
-            return Err(Refusal::bad("query is required, for instance process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=\"shop\"}"));
+            return Err(Refusal::bad(
+                "query is required, for instance process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=\"shop\"}",
+            ));
         }
         let (name, rest) = text.find('{').map_or((text, "{}"), |brace| text.split_at(brace));
-        let profile_type: ProfileType = name.trim().parse().map_err(|error| Refusal::bad(format!("{error}")))?;
+        let profile_type: ProfileType =
+            name.trim().parse().map_err(|error| Refusal::bad(format!("{error}")))?;
         let mut matchers = match rest.trim() {
             "{}" => Vec::new(),
             selector => promql::parse_selector(selector).map_err(|error| Refusal::bad(error.to_string()))?,
@@ -90,7 +93,10 @@ mod tests {
     fn keys_and_selectors() {
         let key = Key::parse("shop.cpu{env=prod, region=\"eu\"}").unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(key, Key { application: "shop.cpu".into(), labels: vec![pair("env", "prod"), pair("region", "eu")] });
+        assert_eq!(
+            key,
+            Key { application: "shop.cpu".into(), labels: vec![pair("env", "prod"), pair("region", "eu")] }
+        );
         assert_eq!(Key::parse("shop").unwrap().labels, []);
         for bad in ["", "{a=b}", "shop{a=b", "shop{a}"] {
             assert!(Key::parse(bad).is_err(), "{bad}");
@@ -99,9 +105,13 @@ mod tests {
         assert_eq!(measured("shop").unwrap().0, "shop");
         assert!(measured("shop.nothing").is_err());
 
-        let selector = Selector::parse("process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=\"shop\"}").unwrap();
+        let selector =
+            Selector::parse("process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=\"shop\"}").unwrap();
         let shown: Vec<String> = selector.matchers.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["service_name=\"shop\"", "__profile_type__=\"process_cpu:cpu:nanoseconds:cpu:nanoseconds\""]);
+        assert_eq!(
+            shown,
+            ["service_name=\"shop\"", "__profile_type__=\"process_cpu:cpu:nanoseconds:cpu:nanoseconds\""]
+        );
         assert!(Selector::parse("cpu{}").is_err());
         assert!(Selector::parse("").is_err());
     }

@@ -17,7 +17,8 @@ pub fn names(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 }
 
 pub fn values(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let name = ask.params.get("label").ok_or_else(|| Refusal::bad("query parameter \"label\" is required"))?;
+    let name =
+        ask.params.get("label").ok_or_else(|| Refusal::bad("query parameter \"label\" is required"))?;
     // The name of the application was a label of its own in older versions.
     let name = if name == "__name__" || name == "app" { "service_name" } else { name };
     let values = doors.stores.profiles.label_values(&series(ask)?, name)?;
@@ -27,7 +28,9 @@ pub fn values(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
 fn series(ask: &Ask) -> Result<SeriesQuery, Refusal> {
     let at = |name: &str, default_ns: i64| {
         let bad = |text: &str| Refusal::bad(format!("invalid parameter {name:?}: {text:?} is no time"));
-        ask.params.get(name).map_or(Ok(default_ns), |text| time::parse(text, ask.now_ns()).ok_or_else(|| bad(text)))
+        ask.params
+            .get(name)
+            .map_or(Ok(default_ns), |text| time::parse(text, ask.now_ns()).ok_or_else(|| bad(text)))
     };
     let to_ns = at("until", ask.now_ns())?;
     Ok(query(ask, at("from", to_ns.saturating_sub(RANGE_DEFAULT_NS))?, to_ns))
@@ -49,6 +52,7 @@ pub fn profile_types(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     };
     let to_ns = at("end", ask.now_ns())?;
     let query = query(ask, at("start", to_ns.saturating_sub(RANGE_DEFAULT_NS))?, to_ns);
-    let types: Vec<String> = doors.stores.profiles.profile_types(&query)?.iter().map(ToString::to_string).collect();
+    let types: Vec<String> =
+        doors.stores.profiles.profile_types(&query)?.iter().map(ToString::to_string).collect();
     Ok(Answer::json(json!(types).to_string()))
 }

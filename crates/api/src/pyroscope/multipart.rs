@@ -46,7 +46,10 @@ mod tests {
     fn parts_are_found_by_name() {
         let boundary = boundary("multipart/form-data; boundary=xyz").unwrap();
         let body = b"--xyz\r\nContent-Disposition: form-data; name=\"profile\"; filename=\"p\"\r\nX: y\r\n\r\nab\r\n\0c\r\n--xyz\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n\r\n--xyz--\r\n";
-        assert_eq!(parts(body, boundary), [("profile".to_owned(), &b"ab\r\n\0c"[..]), ("b".to_owned(), &b""[..])]);
+        assert_eq!(
+            parts(body, boundary),
+            [("profile".to_owned(), &b"ab\r\n\0c"[..]), ("b".to_owned(), &b""[..])]
+        );
         assert!(parts(&body[..60], boundary).is_empty());
         assert!(parts(b"", boundary).is_empty());
         assert_eq!(super::boundary("application/json"), None);

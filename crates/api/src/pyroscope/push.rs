@@ -12,8 +12,8 @@ use axum::response::Response;
 use http::{Request, header};
 use model::{Compression, Format, Signal};
 use profiles::PprofUpload;
-use receivers::body::{self, Held};
 use receivers::Offer;
+use receivers::body::{self, Held};
 use serde_json::json;
 use wire::proto::{Reader, Value};
 
@@ -44,7 +44,8 @@ fn refuse(refusal: &Refusal) -> Answer {
         Kind::Canceled | Kind::Timeout | Kind::Unavailable => ("unavailable", 503),
         Kind::Internal => ("internal", 500),
     };
-    let mut answer = Answer::json(json!({ "code": code, "message": refusal.message }).to_string()).with_status(status);
+    let mut answer =
+        Answer::json(json!({ "code": code, "message": refusal.message }).to_string()).with_status(status);
     answer.retry_after_seconds = refusal.retry_after_seconds;
     answer
 }
@@ -52,7 +53,9 @@ fn refuse(refusal: &Refusal) -> Answer {
 async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
     let tenant = tenant(doors, &head.headers)?;
-    let text = |name| head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let text = |name| {
+        head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or_default()
+    };
     if text(header::CONTENT_TYPE) != "application/proto" {
         return Err(Refusal::new(Kind::Unsupported, "only application/proto is taken here"));
     }
@@ -64,7 +67,8 @@ async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
     let bytes = held.bytes;
     let work = move || -> Result<Vec<Vec<u8>>, Refusal> {
         let mut plain = Vec::new();
-        wire::compress::decompress(compression, &bytes, limit, &mut plain).map_err(|error| Refusal::bad(error.to_string()))?;
+        wire::compress::decompress(compression, &bytes, limit, &mut plain)
+            .map_err(|error| Refusal::bad(error.to_string()))?;
         uploads(&plain, limit)
     };
     let internal = |_| Refusal::new(Kind::Internal, "internal error while processing the request");
@@ -73,7 +77,8 @@ async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
         let held = Held { bytes: upload.into(), reservations: Vec::new() };
         let (format, compression) = (Format::Pprof, Compression::None);
         let tenant = tenant.clone();
-        let offer = Offer { tenant, signal: Signal::Profiles, format, compression, held, body_bytes_max: limit };
+        let offer =
+            Offer { tenant, signal: Signal::Profiles, format, compression, held, body_bytes_max: limit };
         doors.intake.offer(offer).await.map_err(|not_taken| refusal_of(&not_taken))?;
     }
     drop(held.reservations);
@@ -88,17 +93,25 @@ fn uploads(request: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, Refusal> {
     for series in messages(request, 1).map_err(bad)? {
         let mut labels = Vec::new();
         for pair in messages(series, 1).map_err(bad)? {
-            let text = |number| Ok::<_, Refusal>(String::from_utf8_lossy(messages(pair, number).map_err(bad)?.pop().unwrap_or_default()).into_owned());
+            let text = |number| {
+                Ok::<_, Refusal>(
+                    String::from_utf8_lossy(messages(pair, number).map_err(bad)?.pop().unwrap_or_default())
+                        .into_owned(),
+                )
+            };
             labels.push((text(1)?, text(2)?));
         }
         for sample in messages(series, 2).map_err(bad)? {
             let raw = messages(sample, 1).map_err(bad)?.pop().unwrap_or_default();
-            let pprof = wire::pprof::read_body(raw, limit).map_err(|error| Refusal::bad(error.to_string()))?;
+            let pprof =
+                wire::pprof::read_body(raw, limit).map_err(|error| Refusal::bad(error.to_string()))?;
             total += pprof.len();
             if uploads.len() == PROFILES_MAX || total > limit {
                 return Err(Refusal::new(Kind::TooLarge, "the request holds too many or too large profiles"));
             }
-            uploads.push(PprofUpload { labels: labels.clone(), from_ns: 0, until_ns: 0, pprof: &pprof }.encode());
+            uploads.push(
+                PprofUpload { labels: labels.clone(), from_ns: 0, until_ns: 0, pprof: &pprof }.encode(),
+            );
         }
     }
     Ok(uploads)

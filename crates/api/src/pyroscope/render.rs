@@ -25,7 +25,9 @@ struct Range {
 fn range(ask: &Ask, from: &str, until: &str) -> Result<Range, Refusal> {
     let at = |name: &str, default_ns: i64| {
         let bad = |text: &str| Refusal::bad(format!("invalid parameter {name:?}: {text:?} is no time"));
-        ask.params.get(name).map_or(Ok(default_ns), |text| time::parse(text, ask.now_ns()).ok_or_else(|| bad(text)))
+        ask.params
+            .get(name)
+            .map_or(Ok(default_ns), |text| time::parse(text, ask.now_ns()).ok_or_else(|| bad(text)))
     };
     let until_ns = at(until, ask.now_ns())?;
     let from_ns = at(from, until_ns.saturating_sub(RANGE_DEFAULT_NS))?;
@@ -36,13 +38,15 @@ fn range(ask: &Ask, from: &str, until: &str) -> Result<Range, Refusal> {
 }
 
 fn query(ask: &Ask, selector: &Selector, range: &Range) -> ProfileQuery {
-    let mut query = ProfileQuery::new(ask.tenant.clone(), selector.matchers.clone(), range.from_ns, range.until_ns);
+    let mut query =
+        ProfileQuery::new(ask.tenant.clone(), selector.matchers.clone(), range.from_ns, range.until_ns);
     query.budget = ask.budget.clone();
     query
 }
 
 fn nodes_max(ask: &Ask) -> Result<usize, Refusal> {
-    let asked = ask.params.parse::<usize>("maxNodes", "a number")?.or(ask.params.parse("max-nodes", "a number")?);
+    let asked =
+        ask.params.parse::<usize>("maxNodes", "a number")?.or(ask.params.parse("max-nodes", "a number")?);
     Ok(asked.unwrap_or(NODES_DEFAULT).clamp(1, NODES_MAX))
 }
 
@@ -88,7 +92,9 @@ fn timeline(doors: &Doors, query: &ProfileQuery, range: &Range) -> Result<Value,
     let totals = doors.stores.profiles.series_totals(query, step_ns, &[])?;
     let mut samples = vec![0i64; (length_ns / step_ns) as usize + 1];
     for (at_ns, value) in totals.iter().flat_map(|series| &series.points) {
-        if let Some(sample) = usize::try_from((at_ns - range.from_ns) / step_ns).ok().and_then(|place| samples.get_mut(place)) {
+        if let Some(sample) =
+            usize::try_from((at_ns - range.from_ns) / step_ns).ok().and_then(|place| samples.get_mut(place))
+        {
             *sample = sample.saturating_add(*value);
         }
     }
@@ -101,7 +107,8 @@ fn timeline(doors: &Doors, query: &ProfileQuery, range: &Range) -> Result<Value,
 }
 
 pub fn diff(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    let either = |name: &'static str| ask.params.get(name).or_else(|| ask.params.get("query")).unwrap_or_default();
+    let either =
+        |name: &'static str| ask.params.get(name).or_else(|| ask.params.get("query")).unwrap_or_default();
     let (left, right) = (Selector::parse(either("leftQuery"))?, Selector::parse(either("rightQuery"))?);
     if left.profile_type != right.profile_type {
         return Err(Refusal::bad("profile types of both sides must be the same"));
@@ -111,7 +118,8 @@ pub fn diff(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
         let query = query(ask, selector, &range(ask, from, until)?);
         Ok(doors.stores.profiles.merged(&query)?.truncate(nodes_max))
     };
-    let (left_tree, right_tree) = (tree(&left, "leftFrom", "leftUntil")?, tree(&right, "rightFrom", "rightUntil")?);
+    let (left_tree, right_tree) =
+        (tree(&left, "leftFrom", "leftUntil")?, tree(&right, "rightFrom", "rightUntil")?);
     let (names, levels, own_max) = difference(&left_tree, &right_tree);
     let (left_total, right_total) = (left_tree.total(), right_tree.total());
     let body = json!({

@@ -74,8 +74,7 @@ pub fn otlp_door(
 ) -> anyhow::Result<OtlpDoor> {
     let limits = &world.settings.limits;
     let guard = MemoryGuard::new(world.settings.memory.budget.len(), opened.held_bytes());
-    let plan =
-        Plan { pipelines: Signal::ALL.into_iter().map(straight).collect(), connectors: Vec::new() };
+    let plan = Plan { pipelines: Signal::ALL.into_iter().map(straight).collect(), connectors: Vec::new() };
     let graph = Graph::build(&plan, &mut opened.parts(world))?;
     let inlet = |signal: Signal| graph.inlet("doors", signal);
     let mut sink: Sink = Arc::new(BySignal::new(Signal::ALL.map(inlet)));

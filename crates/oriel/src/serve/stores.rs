@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use api::Stores;
 use async_trait::async_trait;
+use config::Settings;
 use limits::memory::HeldBytes;
 use logs::LogStore;
 use metrics::MetricStore;
@@ -24,20 +25,16 @@ impl Opened {
     /// Opening replays journals, which blocks and takes time: all at once.
     pub async fn open(world: &World, data: &Path) -> anyhow::Result<Self> {
         let deps = Deps::local(data, world.registry.clone())?;
-        let lane = LaneConfig::new(data);
-        let (deps_of_logs, lane_of_logs) = (deps.clone(), lane.clone());
-        let logs =
-            beside(Signal::Logs, move || LogStore::open(deps_of_logs, lane_of_logs, logs::Config::default()));
-        let (deps_of_metrics, lane_of_metrics) = (deps.clone(), lane.clone());
-        let metrics = beside(Signal::Metrics, move || {
-            MetricStore::open(deps_of_metrics, metrics::Config::new(lane_of_metrics))
-        });
-        let (deps_of_traces, lane_of_traces) = (deps.clone(), lane.clone());
-        let traces = beside(Signal::Traces, move || {
-            TraceStore::open(deps_of_traces, traces::Config::new(lane_of_traces))
-        });
+        let lane = |signal: Signal| lane(&world.settings, data, signal);
+        let (own, config) = (deps.clone(), lane(Signal::Logs));
+        let logs = beside(Signal::Logs, move || LogStore::open(own, config, logs::Config::default()));
+        let (own, config) = (deps.clone(), metrics::Config::new(lane(Signal::Metrics)));
+        let metrics = beside(Signal::Metrics, move || MetricStore::open(own, config));
+        let (own, config) = (deps.clone(), traces::Config::new(lane(Signal::Traces)));
+        let traces = beside(Signal::Traces, move || TraceStore::open(own, config));
+        let config = lane(Signal::Profiles);
         let profiles =
-            beside(Signal::Profiles, move || ProfileStore::open(deps, lane, profiles::Config::default()));
+            beside(Signal::Profiles, move || ProfileStore::open(deps, config, profiles::Config::default()));
         let (logs, metrics, traces, profiles) = tokio::try_join!(logs, metrics, traces, profiles)?;
         Ok(Self { stores: Stores { logs, metrics, traces, profiles } })
     }
@@ -67,6 +64,16 @@ impl Opened {
         metrics.context("cannot close the metrics store")?;
         traces.context("cannot close the trace store")
     }
+}
+
+/// What settings say of the spine under a store.
+fn lane(settings: &Settings, data: &Path, signal: Signal) -> LaneConfig {
+    let mut lane = LaneConfig::new(data);
+    lane.durability = settings.data.durability;
+    let keep = settings.retention.of(signal);
+    lane.retention = (keep.age.ms > 0).then(|| keep.age.duration());
+    lane.retention_bytes = (keep.size.0 > 0).then_some(keep.size.0);
+    lane
 }
 
 /// Opens a store on a thread that may block.
