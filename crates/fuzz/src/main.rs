@@ -1,4 +1,4 @@
-//! Throws mutated input at every decoder of `wire` for as long as asked: `cargo xtask fuzz --seconds 60`.
+//! Throws mutated input at every decoder of `wire` and of `store`'s files for as long as asked: `cargo xtask fuzz --seconds 60`.
 //!
 //! Seeds are valid bodies of every format and, if a folder is given, the files in it. Each round takes a seed, changes it at random places
 //! and calls every target, or the one that was named. A panic is a finding: the input is written to the folder of findings
@@ -48,11 +48,12 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if arguments.list {
-        wire::fuzz::TARGETS.iter().for_each(|(name, _)| println!("{name}"));
+        all_targets().iter().for_each(|(name, _)| println!("{name}"));
         return Ok(());
     }
     let targets = targets(arguments.target.as_deref())?;
     let mut seeds = wire::fuzz::valid_bodies();
+    seeds.extend(store::fuzz::seeds());
     if let Some(folder) = &arguments.corpus {
         seeds.extend(files(folder)?);
     }
@@ -81,10 +82,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+fn all_targets() -> Vec<Target> {
+    [wire::fuzz::TARGETS, store::fuzz::TARGETS].concat()
+}
+
 fn targets(only: Option<&str>) -> Result<Vec<Target>> {
-    let all = wire::fuzz::TARGETS;
+    let all = all_targets();
     match only {
-        None => Ok(all.to_vec()),
+        None => Ok(all),
         Some(name) => match all.iter().find(|(have, _)| *have == name) {
             Some(target) => Ok(vec![*target]),
             None => bail!("no target {name:?}: `--list` names them"),

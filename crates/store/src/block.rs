@@ -98,6 +98,15 @@ impl BlockHandle {
         state.reader = None;
     }
 
+    pub(crate) fn release(&self) {
+        self.state.lock().quarantined = None;
+    }
+
+    /// The bytes of the file, in quarantine or not: for finding out whether it is whole.
+    pub(crate) fn read_whole(&self) -> std::io::Result<bytes::Bytes> {
+        self.source.read(0, usize::try_from(self.len).map_err(std::io::Error::other)?)
+    }
+
     /// Whether an item of this file may lie in `[min_ns, max_ns]`.
     pub fn overlaps(&self, min_ns: i64, max_ns: i64) -> bool {
         self.summary.min_ns <= max_ns && self.summary.max_ns >= min_ns

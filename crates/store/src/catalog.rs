@@ -213,6 +213,11 @@ fn numbers(store: &dyn Store, prefix: &str) -> Result<Vec<u64>, StoreError> {
     Ok(keys.iter().filter_map(|key| key.strip_prefix(prefix)?.parse().ok()).collect())
 }
 
+/// For the fuzz target.
+pub(crate) fn decode_untrusted(bytes: &[u8]) -> Result<CatalogState, CatalogError> {
+    format::decode("untrusted", bytes)
+}
+
 #[cfg(test)]
 mod tests;
 

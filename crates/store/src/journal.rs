@@ -340,6 +340,26 @@ impl Drop for SegmentJournal {
 /// The smallest segment that a configuration may ask for: a header, a frame, a mark.
 pub const SEGMENT_BYTES_MIN: u64 = SEGMENT_HEADER_LEN as u64 + 4096;
 
+/// Reads a whole segment and every record in it, for the fuzz target.
+pub(crate) fn scan_untrusted(bytes: Bytes) {
+    let (first, nonce) = match format::SegmentHeader::decode(&bytes) {
+        format::HeaderRead::Good(header) => (header.first, Some(header.nonce)),
+        _ => (0, None),
+    };
+    let mut each = |_: u64, record: Bytes| {
+        let _ = unpack(record);
+        Ok(())
+    };
+    for end in [None, Some((bytes.len() as u64, first.saturating_add(10)))] {
+        let _ = scan(&bytes, Known { first, nonce, end }, 0, &mut each);
+    }
+}
+
+/// Makes the checksums of a mutated segment fit, for the fuzz target.
+pub(crate) fn reseal(bytes: &mut [u8]) {
+    format::reseal(bytes);
+}
+
 #[cfg(test)]
 mod tests;
 

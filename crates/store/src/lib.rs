@@ -10,6 +10,7 @@ pub mod column;
 pub mod container;
 pub mod engine;
 mod file;
+pub mod fuzz;
 pub mod journal;
 pub mod lane;
 pub mod object;

@@ -27,7 +27,7 @@ pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
 /// How long a stalled committer waits before it tries the disk again.
 const STALL_RETRY: Duration = Duration::from_secs(1);
 /// One frame holds at most this many bytes, unless a single record is longer.
-const FRAME_LEN_MAX: usize = 8 << 20;
+const FRAME_LEN_MAX: usize = 4 << 20;
 
 type Waiter = oneshot::Sender<io::Result<()>>;
 

@@ -303,6 +303,31 @@ pub(crate) fn unpack(mut bytes: Bytes) -> Result<Record, String> {
     })
 }
 
+/// Makes the checksums of a mutated segment fit, as far as its lengths lead.
+pub(super) fn reseal(bytes: &mut [u8]) {
+    let seal = |bytes: &mut [u8], covered: usize| {
+        let crc = crc32c::crc32c(&bytes[..covered]);
+        bytes[covered..covered + 4].copy_from_slice(&crc.to_le_bytes());
+    };
+    let Some((header, mut rest)) = bytes.split_at_mut_checked(SEGMENT_HEADER_LEN) else { return };
+    seal(header, 60);
+    while rest.len() >= FRAME_HEADER_LEN {
+        seal(rest, 24);
+        let total = (FRAME_HEADER_LEN as u64 + u64::from(u32_at(rest, 8))).next_multiple_of(8);
+        let total = usize::try_from(total).unwrap_or(usize::MAX).min(rest.len());
+        let (frame, after) = rest.split_at_mut(total);
+        let mut records = &mut frame[FRAME_HEADER_LEN..];
+        while records.len() >= RECORD_PREFIX_LEN {
+            let len = (RECORD_PREFIX_LEN + u32_at(records, 0) as usize).min(records.len());
+            let (record, following) = records.split_at_mut(len);
+            let crc = crc32c::crc32c_append(crc32c::crc32c(&record[..4]), &record[RECORD_PREFIX_LEN..]);
+            record[4..8].copy_from_slice(&crc.to_le_bytes());
+            records = following;
+        }
+        rest = after;
+    }
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{Lane, StoreError};
 use crate::block::BlockHandle;
 use crate::catalog::Quarantined;
@@ -132,7 +134,7 @@ impl<E: SignalEngine> Lane<E> {
 
     fn check_file(&self, file: &BlockHandle) -> Result<(), StoreError> {
         if file.quarantined().is_some() {
-            return Ok(());
+            return if is_restored(file) { self.release(&file.name) } else { Ok(()) };
         }
         match read_all(file) {
             Ok(()) => Ok(()),
@@ -157,6 +159,18 @@ impl<E: SignalEngine> Lane<E> {
         file.map_or(Ok(()), |file| self.check_file(&file))
     }
 
+    /// Takes a file that is whole again out of quarantine.
+    fn release(&self, name: &str) -> Result<(), StoreError> {
+        let mut published = self.published.lock();
+        let Some(handle) = published.handles.get(name).cloned() else { return Ok(()) };
+        tracing::info!(name, "a block in quarantine is whole again: it is read as before");
+        let mut next = published.catalog.state().clone();
+        next.quarantined.retain(|file| file.name != name);
+        self.publish(&mut published, next, None)?;
+        handle.release();
+        Ok(())
+    }
+
     /// Enters a live file into the catalog's list of those that must not be read.
     pub(super) fn quarantine(&self, name: &str, reason: &str) -> Result<(), StoreError> {
         let mut published = self.published.lock();
@@ -175,6 +189,13 @@ impl<E: SignalEngine> Lane<E> {
         next.quarantined.push(Quarantined { name: name.to_owned(), reason: reason.to_owned() });
         self.publish(&mut published, next, None)
     }
+}
+
+/// Whether somebody has put the right file in the place of a corrupt one: its name says its hash.
+fn is_restored(file: &BlockHandle) -> bool {
+    let hash = file.name.strip_suffix(".blk").and_then(|name| name.rsplit('-').next());
+    let Some(hash) = hash.and_then(|hash| u64::from_str_radix(hash, 16).ok()) else { return false };
+    file.read_whole().is_ok_and(|bytes| xxh3_64(&bytes) == hash)
 }
 
 fn read_all(file: &BlockHandle) -> Result<(), ContainerError> {

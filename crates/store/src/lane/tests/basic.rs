@@ -181,6 +181,14 @@ fn corruption_is_found_quarantined_and_never_silent() {
         while lane.maintain_now().unwrap() {}
         assert!(lane.snapshot().files.iter().any(|file| file.name == victim), "it stays, and is not merged");
     }
+    // Put back from a backup, it is read again.
+    let lane = world.open();
+    world.disk.corrupt(&path, 12, 1);
+    lane.scrub_now().unwrap();
+    assert_eq!((lane.status().quarantined.len(), all_items(&lane).unwrap()), (0, upto(90)));
+    assert_eq!(all_items(&world.open()).unwrap(), upto(90));
+    world.disk.corrupt(&path, 12, 1);
+    lane.scrub_now().unwrap();
     // Found by a merge, too.
     let lane = world.open();
     fill(&lane, 90, 180);
