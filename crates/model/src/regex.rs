@@ -105,13 +105,7 @@ impl Regex {
     pub fn replace(&self, text: &str, template: &str) -> Option<String> {
         let captures = self.captures(text)?;
         let mut out = String::with_capacity(template.len() + text.len());
-        expand(template, &mut out, |name| {
-            let span = match name.parse::<usize>() {
-                Ok(place) => captures.get_group(place),
-                Err(_) => captures.get_group_by_name(name),
-            };
-            span.map(|span| &text[span.range()])
-        });
+        expand(template, &mut out, |name| group(&captures, name).map(|span| &text[span.range()]));
         Some(out)
     }
 
@@ -182,6 +176,49 @@ fn ellipsis(pattern: &str) -> String {
     match pattern.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", &pattern[..end]),
         None => pattern.to_owned(),
+    }
+}
+
+/// A compiled expression that may match anywhere in a text, for replacing: Go's `Regexp` as templates use it. `.` stops at
+/// newlines, as there.
+#[derive(Clone, Debug)]
+pub struct SearchRegex(meta::Regex);
+
+impl SearchRegex {
+    pub fn new(pattern: &str) -> Result<Self, RegexError> {
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err(RegexError::new("expression too large", ellipsis(pattern)));
+        }
+        let translated = translate::to_rust(pattern)?;
+        let config = meta::Config::new().utf8_empty(true).nfa_size_limit(Some(MAX_COMPILED_BYTES));
+        let config = config.hybrid_cache_capacity(LAZY_DFA_BYTES);
+        let syntax = syntax_config().dot_matches_new_line(false);
+        let built = meta::Builder::new().configure(config).syntax(syntax).build(&translated);
+        built.map(Self).map_err(|_| RegexError::new("expression too large", ellipsis(pattern)))
+    }
+
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// Every match replaced by `template` with `$1` and `${name}` filled in, as Go's `Regexp.ReplaceAllString`.
+    pub fn replace_all(&self, text: &str, template: &str) -> String {
+        let (mut out, mut last) = (String::with_capacity(text.len()), 0);
+        for captures in self.0.captures_iter(text) {
+            let Some(whole) = captures.get_match() else { continue };
+            out.push_str(&text[last..whole.start()]);
+            expand(template, &mut out, |name| group(&captures, name).map(|span| &text[span.range()]));
+            last = whole.end();
+        }
+        out.push_str(&text[last..]);
+        out
+    }
+}
+
+fn group(captures: &Captures, name: &str) -> Option<regex_automata::Span> {
+    match name.parse::<usize>() {
+        Ok(place) => captures.get_group(place),
+        Err(_) => captures.get_group_by_name(name),
     }
 }
 

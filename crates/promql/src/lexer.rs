@@ -14,7 +14,8 @@ use crate::span::Span;
 use crate::token::{Token, TokenKind, word_kind};
 
 pub(crate) use number::{duration_length, number_length};
-pub(crate) use text::{quoted_letter, string_length};
+pub(crate) use text::quoted_letter;
+pub use text::string_token_length;
 
 pub(crate) struct Lexer<'q> {
     text: &'q str,
@@ -306,7 +307,7 @@ impl<'q> Lexer<'q> {
     }
 
     fn string(&mut self) -> Token {
-        match string_length(&self.text[self.at..]) {
+        match string_token_length(&self.text[self.at..]) {
             Ok(length) => self.emit(TokenKind::String, length),
             Err(message) => self.fail(self.at, message),
         }

@@ -48,8 +48,8 @@ fn underscores_separate_digits(text: &str) -> bool {
     })
 }
 
-/// The bytes that a string token stands for. The lexer has checked the escapes.
-pub(crate) fn unquote(token: &str) -> Vec<u8> {
+/// The bytes that a string token stands for, quotes included; its escapes are valid ([`crate::string_token_length`]).
+pub fn unquote(token: &str) -> Vec<u8> {
     let quote = token.as_bytes()[0];
     let body = &token[1..token.len() - 1];
     if quote == b'`' {

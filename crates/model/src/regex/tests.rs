@@ -123,6 +123,21 @@ fn templates_expand_as_in_go() {
 }
 
 #[test]
+fn searching_replaces_every_match() {
+    let check = |pattern: &str, text: &str, template: &str, expect: &str| {
+        assert_eq!(SearchRegex::new(pattern).unwrap().replace_all(text, template), expect);
+    };
+    check("a(.)", "abacd", "<$1>", "<b><c>d");
+    check("x*", "abc", "-", "-a-b-c-");
+    check("(?P<w>[a-z]+)-", "ab-cd-e", "${w}+", "ab+cd+e");
+    check("é?", "éa", "_", "_a_");
+    assert!(
+        SearchRegex::new("b").unwrap().is_match("abc") && !SearchRegex::new("^b").unwrap().is_match("abc")
+    );
+    assert!(SearchRegex::new("(").is_err());
+}
+
+#[test]
 fn hostile_expressions_are_refused_or_bounded() {
     for pattern in
         ["((((((a{1000}){1000}){1000}){1000}){1000}){1000})", &"(".repeat(5000), &"a?".repeat(200_000)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Bytes of the string at the start of `text`, quotes included; or the lexer's message.
-pub(crate) fn string_length(text: &str) -> Result<usize, String> {
+pub fn string_token_length(text: &str) -> Result<usize, String> {
     let quote = text.as_bytes()[0];
     if quote == b'`' {
         let end = text[1..].find('`').ok_or("unterminated raw string")?;
