@@ -14,6 +14,8 @@ use telemetry::logs::LogFormat;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
+    /// The file that they were read from; what may change while the server runs is read from it again.
+    pub file: Option<PathBuf>,
     pub server: Server,
     pub data: Data,
     pub limits: Limits,

@@ -96,9 +96,10 @@ impl ServeFlags {
     }
 }
 
-fn read_config(file: &std::path::Path) -> anyhow::Result<Settings> {
+pub fn read_config(file: &std::path::Path) -> anyhow::Result<Settings> {
     let text = config::secrets::file_text(&ports::RealDisk, file)?;
-    Ok(config::read::settings(&file.display().to_string(), &text)?)
+    let settings = config::read::settings(&file.display().to_string(), &text)?;
+    Ok(Settings { file: Some(file.to_owned()), ..settings })
 }
 
 pub fn check_config(file: &std::path::Path) -> anyhow::Result<()> {

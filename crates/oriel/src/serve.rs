@@ -78,7 +78,7 @@ async fn serve(
     let otlp_grpc = Bound::bind(&server.otlp_grpc, "OTLP/gRPC", "--otlp-grpc").await?;
     let otlp_http = Bound::bind(&server.otlp_http, "OTLP/HTTP", "--otlp-http").await?;
     let listening = [http.address, otlp_grpc.address, otlp_http.address];
-    let security = parts::security(world)?;
+    let security = parts::security(&world.settings, &*world.disk)?;
     let ready_line = Ready::line(&http, &otlp_grpc, &otlp_http, &data);
 
     let (stop_doors, stop_pushes) = (CancellationToken::new(), CancellationToken::new());
@@ -99,7 +99,7 @@ async fn serve(
     tracing::info!(http = %listening[0], otlp_grpc = %listening[1], otlp_http = %listening[2], "ready");
     ready(&Addresses { http: listening[0], otlp_http: listening[2] })?;
 
-    told.wait_for_stop().await;
+    told.wait_for_stop(|| parts::reload(world, &security)).await;
     tracing::info!("stopping: finishing what is under way");
     stop_pushes.cancel();
     pushes.close();
@@ -143,22 +143,33 @@ impl Ready {
     }
 }
 
-/// Signals that end the server.
+/// Signals: two that end the server, and one that makes it read its file again.
 struct Told {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 impl Told {
     fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
     }
 
-    async fn wait_for_stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    async fn wait_for_stop(&mut self, reload: impl Fn() -> anyhow::Result<()>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => match reload() {
+                    Ok(()) => tracing::info!("users, tokens and certificates were read again; all else takes effect at the next start"),
+                    Err(error) => tracing::error!("nothing was changed: {error:#}"),
+                },
+            }
         }
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::Doors;
 use api::queries::QueryPool;
+use config::Settings;
 use config::settings::SecretSource;
 use limits::{MemoryGuard, TenantRate, TenantRates};
 use model::Signal;
 use pipeline::{Graph, MemoryGate, PipelinePlan, Plan, RateGate, Sink};
+use ports::Disk;
 use receivers::Intake;
 use receivers::otlp::OtlpDoor;
 use receivers::otlp::http::OtlpHttp;
@@ -32,11 +34,11 @@ pub struct Security {
     pub tls: Option<Tls>,
 }
 
-pub fn security(world: &World) -> anyhow::Result<Security> {
-    let server = &world.settings.server;
+pub fn security(settings: &Settings, disk: &dyn Disk) -> anyhow::Result<Security> {
+    let server = &settings.server;
     let secret = |source: &SecretSource| -> anyhow::Result<Secret> {
         let text = match source {
-            SecretSource::File(path) => config::secrets::file_text(&*world.disk, path)?,
+            SecretSource::File(path) => config::secrets::file_text(disk, path)?,
             SecretSource::Env(name) => {
                 std::env::var(name).with_context(|| format!("secret {name} is not in the environment"))?
             }
@@ -54,7 +56,7 @@ pub fn security(world: &World) -> anyhow::Result<Security> {
     let tls = match &server.tls {
         None => None,
         Some(files) => {
-            let read = |path| config::secrets::file_bytes(&*world.disk, path);
+            let read = |path| config::secrets::file_bytes(disk, path);
             let material = TlsMaterial {
                 certificate_pem: read(&files.cert_file)?,
                 key_pem: read(&files.key_file)?,
@@ -64,6 +66,20 @@ pub fn security(world: &World) -> anyhow::Result<Security> {
         }
     };
     Ok(Security { auth: Auth::new(users, tokens), tls })
+}
+
+/// What may change while the server runs: users, tokens and certificates, from the file that settings came from.
+pub fn reload(world: &World, security: &Security) -> anyhow::Result<()> {
+    let file = world.settings.file.as_ref().context("there is no configuration file to read again")?;
+    let settings = crate::arguments::read_config(file)?;
+    let new = self::security(&settings, &*world.disk)?;
+    match (&security.tls, &new.tls) {
+        (Some(have), Some(new)) => have.replace(new),
+        (None, None) => {}
+        _ => anyhow::bail!("TLS cannot be turned on or off while the server runs: restart it"),
+    }
+    security.auth.replace(&new.auth);
+    Ok(())
 }
 
 /// Doors -> memory -> rates -> graph (here: straight to the stores, each behind its queue).

@@ -17,6 +17,10 @@ use traces::TraceStore;
 
 use super::World;
 
+/// A generation is cut when its payloads come to this part of the memory budget, at least so many bytes.
+const CUT_SHARE: u64 = 6;
+const CUT_BYTES_MIN: u64 = 8 << 20;
+
 pub struct Opened {
     pub stores: Stores,
 }
@@ -68,7 +72,11 @@ impl Opened {
 
 /// What settings say of the spine under a store.
 fn lane(settings: &Settings, data: &Path, signal: Signal) -> LaneConfig {
+    let budget = settings.memory.budget;
     let mut lane = LaneConfig::new(data);
+    // One busy signal holds two generations, one that fills and one that is being written; together with its requests they stay within the budget.
+    lane.cut_bytes = (budget.0 / CUT_SHARE).clamp(CUT_BYTES_MIN, lane.cut_bytes);
+    lane.head_bytes_max = budget.len() / 2;
     lane.durability = settings.data.durability;
     let keep = settings.retention.of(signal);
     lane.retention = (keep.age.ms > 0).then(|| keep.age.duration());

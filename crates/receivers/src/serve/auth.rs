@@ -3,13 +3,20 @@
 //! Secrets come from files or the environment, never from the configuration itself. They are compared in constant time over their whole length, and every
 //! configured one is compared, so that the time of an answer tells nothing about them.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 
-/// Checks the `Authorization` header.
+/// Checks the `Authorization` header. Clones share their lists, so that new secrets reach every door.
 #[derive(Clone, Default)]
-pub struct Auth {
+pub struct Auth(Arc<ArcSwap<Known>>);
+
+/// Who is known.
+#[derive(Default)]
+struct Known {
     users: Vec<(String, Secret)>,
     tokens: Vec<Secret>,
 }
@@ -56,16 +63,22 @@ pub struct Unauthorized {
 
 impl Auth {
     pub fn new(users: Vec<(String, Secret)>, tokens: Vec<Secret>) -> Self {
-        Self { users, tokens }
+        Self(Arc::new(ArcSwap::from_pointee(Known { users, tokens })))
     }
 
-    /// Whether anybody is asked at all.
-    pub fn is_open(&self) -> bool {
-        self.users.is_empty() && self.tokens.is_empty()
+    /// Takes the lists of `other` from now on.
+    pub fn replace(&self, other: &Self) {
+        self.0.store(other.0.load_full());
     }
 
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Unauthorized> {
-        if self.is_open() {
+        self.0.load().check(headers)
+    }
+}
+
+impl Known {
+    fn check(&self, headers: &HeaderMap) -> Result<(), Unauthorized> {
+        if self.users.is_empty() && self.tokens.is_empty() {
             return Ok(());
         }
         let refuse = |reason| Err(Unauthorized { reason, challenge: self.challenge() });
@@ -135,6 +148,9 @@ mod tests {
         check(Some("Bearer t2t2"), Err("authorization is not valid"));
         check(Some("Bearer"), Err("unknown authorization scheme"));
         check(Some("Digest x"), Err("unknown authorization scheme"));
-        assert!(Auth::default().check(&HeaderMap::new()).is_ok());
+        let open = Auth::default();
+        assert!(open.check(&HeaderMap::new()).is_ok());
+        open.clone().replace(&auth);
+        assert!(open.check(&HeaderMap::new()).is_err());
     }
 }

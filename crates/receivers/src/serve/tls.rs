@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -33,9 +34,9 @@ pub enum BadTls {
     Pair(String),
 }
 
-/// Ready to accept. Cheap to clone.
+/// Ready to accept. Clones share the certificate, so that a new one reaches every listener.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<ArcSwap<rustls::ServerConfig>>);
 
 impl Tls {
     pub fn new(material: &TlsMaterial) -> Result<Self, BadTls> {
@@ -63,14 +64,20 @@ impl Tls {
         let mut config =
             builder.with_single_cert(certificates, key).map_err(|error| BadTls::Pair(error.to_string()))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self(Arc::new(ArcSwap::from_pointee(config))))
+    }
+
+    /// Takes the certificate of `other` from now on; connections that are open keep theirs.
+    pub fn replace(&self, other: &Self) {
+        self.0.store(other.0.load_full());
     }
 
     pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
     ) -> io::Result<TlsStream<S>> {
-        let timed = tokio::time::timeout(HANDSHAKE_TIMEOUT, self.0.accept(stream)).await;
+        let acceptor = TlsAcceptor::from(self.0.load_full());
+        let timed = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
         timed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long")))
     }
 }
