@@ -112,44 +112,52 @@ impl Level {
         field.and_then(Self::from_word).unwrap_or_else(|| Self::from_words(line))
     }
 
-    /// Level words anywhere in plain text; of several the one that Loki looks for first.
+    /// Level words anywhere in plain text, all lower or all upper case; of several the one that Loki looks for first.
     fn from_words(line: &[u8]) -> Self {
-        const WORDS: [(&[u8], Level); 11] = [
-            (b"info", Level::Info),
-            (b"err:", Level::Error),
-            (b"error", Level::Error),
-            (b"warn:", Level::Warn),
-            (b"warning", Level::Warn),
-            (b"critical", Level::Critical),
-            (b"debug:", Level::Debug),
-            (b"debug ", Level::Debug),
-            (b"fatal:", Level::Fatal),
-            (b"panic:", Level::Fatal),
-            (b"trace:", Level::Trace),
-        ];
-        let mut best: Option<usize> = None;
+        let mut best = WORDS.len();
         for (at, byte) in line.iter().enumerate() {
-            if !matches!(byte | 0x20, b'i' | b'e' | b'w' | b'c' | b'd' | b'f' | b'p' | b't') {
-                continue;
-            }
-            let rest = &line[at..];
-            let upper = byte.is_ascii_uppercase();
-            let found = WORDS.iter().position(|(word, _)| {
-                rest.len() >= word.len()
-                    && rest.iter().zip(word.iter()).all(|(have, want)| {
-                        if upper { *have == want.to_ascii_uppercase() } else { have == want }
-                    })
-            });
-            best = match (best, found) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
+            // The words that begin with this letter.
+            let candidates = match byte | 0x20 {
+                b'i' => 0..1,
+                b'e' => 1..3,
+                b'w' => 3..5,
+                b'c' => 5..6,
+                b'd' => 6..8,
+                b'f' => 8..9,
+                b'p' => 9..10,
+                b't' => 10..11,
+                _ => continue,
             };
-            if best == Some(0) {
+            let is_upper = byte.is_ascii_uppercase();
+            let found = candidates.into_iter().find(|place| begins_with(&line[at..], WORDS[*place].0, is_upper));
+            best = best.min(found.unwrap_or(best));
+            if best == 0 {
                 break;
             }
         }
-        best.map_or(Self::Unknown, |place| WORDS[place].1)
+        WORDS.get(best).map_or(Self::Unknown, |(_, level)| *level)
     }
+}
+
+/// Words that say a level in plain text, in the order in which Loki looks for them, those of one first letter side by side.
+const WORDS: [(&[u8], Level); 11] = [
+    (b"info", Level::Info),
+    (b"err:", Level::Error),
+    (b"error", Level::Error),
+    (b"warn:", Level::Warn),
+    (b"warning", Level::Warn),
+    (b"critical", Level::Critical),
+    (b"debug:", Level::Debug),
+    (b"debug ", Level::Debug),
+    (b"fatal:", Level::Fatal),
+    (b"panic:", Level::Fatal),
+    (b"trace:", Level::Trace),
+];
+
+#[inline]
+fn begins_with(text: &[u8], word: &[u8], is_upper: bool) -> bool {
+    text.len() >= word.len()
+        && text.iter().zip(word).all(|(have, want)| *have == if is_upper { want.to_ascii_uppercase() } else { *want })
 }
 
 /// The text of the first top-level field of a JSON object that has a level's name.

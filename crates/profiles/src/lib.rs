@@ -31,3 +31,16 @@ pub use query::{ProfileQuery, ProfileSummary, QueryError, SeriesPoints, SeriesQu
 pub use store::ProfileStore;
 pub use tree::{Tree, TreeNode};
 pub use upload::PprofUpload;
+
+/// Merged profiles of a snapshot that no lane holds: for measuring programs.
+#[doc(hidden)]
+pub mod store_for_measuring {
+    use ::store::Snapshot;
+
+    use crate::store::{OpenBlocks, View};
+    use crate::{ProfileEngine, ProfileQuery, QueryError, Tree};
+
+    pub fn merged(snapshot: &Snapshot<ProfileEngine>, query: &ProfileQuery) -> Result<Tree, QueryError> {
+        View::new(snapshot, &OpenBlocks::default(), &query.tenant)?.merged(query)
+    }
+}

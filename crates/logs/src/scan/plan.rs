@@ -1,6 +1,6 @@
 //! Which streams a query selects and which batches and row groups may hold entries of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use limits::QueryBudget;
@@ -118,11 +118,22 @@ impl Plan {
 struct Ranks {
     /// Every stream met; `u32::MAX` for those that are not selected.
     numbers: BTreeMap<Arc<Labels>, u32>,
+    /// The same by address: batches share the labels of their origin. The snapshot keeps every address taken.
+    by_address: HashMap<*const Labels, u32>,
     selected: u32,
 }
 
 impl Ranks {
     fn select(&mut self, labels: &Arc<Labels>, selection: &Selection<'_>) -> u32 {
+        if let Some(number) = self.by_address.get(&Arc::as_ptr(labels)) {
+            return *number;
+        }
+        let number = self.select_new(labels, selection);
+        self.by_address.insert(Arc::as_ptr(labels), number);
+        number
+    }
+
+    fn select_new(&mut self, labels: &Arc<Labels>, selection: &Selection<'_>) -> u32 {
         if let Some(number) = self.numbers.get(labels) {
             return *number;
         }
