@@ -129,7 +129,8 @@ impl Level {
                 _ => continue,
             };
             let is_upper = byte.is_ascii_uppercase();
-            let found = candidates.into_iter().find(|place| begins_with(&line[at..], WORDS[*place].0, is_upper));
+            let found =
+                candidates.into_iter().find(|place| begins_with(&line[at..], WORDS[*place].0, is_upper));
             best = best.min(found.unwrap_or(best));
             if best == 0 {
                 break;
@@ -157,7 +158,10 @@ const WORDS: [(&[u8], Level); 11] = [
 #[inline]
 fn begins_with(text: &[u8], word: &[u8], is_upper: bool) -> bool {
     text.len() >= word.len()
-        && text.iter().zip(word).all(|(have, want)| *have == if is_upper { want.to_ascii_uppercase() } else { *want })
+        && text
+            .iter()
+            .zip(word)
+            .all(|(have, want)| *have == if is_upper { want.to_ascii_uppercase() } else { *want })
 }
 
 /// The text of the first top-level field of a JSON object that has a level's name.
