@@ -9,6 +9,7 @@ mod load;
 mod rerun;
 mod runner;
 mod script;
+mod sequence;
 
 pub use runner::run_script;
 

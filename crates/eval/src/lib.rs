@@ -4,7 +4,7 @@
 //! aggregations fold while it runs; the rest works on frames of rows ([`grid`]). Memory is counted ([`budget`]), annotations are collected
 //! ([`annotations`]), and everything is deterministic: results do not depend on the number of threads.
 //!
-//! [`memory`] and [`notation`] are for test scripts and unit tests of rules.
+//! [`memory`] is a store for test scripts and unit tests of rules.
 //!
 //! Knows no block, no head and no API shape: stores implement [`source`], doors encode the results.
 
@@ -19,7 +19,6 @@ mod explain;
 mod functions;
 mod grid;
 pub mod memory;
-pub mod notation;
 mod parallel;
 mod pipeline;
 mod plan;

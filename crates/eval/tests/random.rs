@@ -86,35 +86,37 @@ impl Dice {
             8 => format!("histogram_quantile(0.{}, {})", self.roll(9), self.vector(depth)),
             9 => format!("label_replace({}, \"b\", \"$1\", \"a\", \"(.).*\")", self.vector(depth)),
             10 => format!("count_values(\"v\", {})", self.vector(depth)),
-            _ => {
-                let function = self.pick(&[
-                    "rate",
-                    "increase",
-                    "delta",
-                    "irate",
-                    "idelta",
-                    "sum_over_time",
-                    "avg_over_time",
-                    "min_over_time",
-                    "max_over_time",
-                    "count_over_time",
-                    "last_over_time",
-                    "changes",
-                    "resets",
-                    "deriv",
-                    "stddev_over_time",
-                    "mad_over_time",
-                    "first_over_time",
-                    "present_over_time",
-                    "absent_over_time",
-                    "ts_of_max_over_time",
-                ]);
-                let range = self.pick(&["40s", "2m", "11m"]);
-                match self.roll(3) {
-                    0 => format!("{function}(({})[{range}:20s])", self.vector(depth)),
-                    _ => format!("{function}({}[{range}])", self.pick(&["f", "h", "x", "{a=~\".+\"}"])),
-                }
-            }
+            _ => self.over_range(depth),
+        }
+    }
+
+    fn over_range(&mut self, depth: usize) -> String {
+        let function = self.pick(&[
+            "rate",
+            "increase",
+            "delta",
+            "irate",
+            "idelta",
+            "sum_over_time",
+            "avg_over_time",
+            "min_over_time",
+            "max_over_time",
+            "count_over_time",
+            "last_over_time",
+            "changes",
+            "resets",
+            "deriv",
+            "stddev_over_time",
+            "mad_over_time",
+            "first_over_time",
+            "present_over_time",
+            "absent_over_time",
+            "ts_of_max_over_time",
+        ]);
+        let range = self.pick(&["40s", "2m", "11m"]);
+        match self.roll(3) {
+            0 => format!("{function}(({})[{range}:20s])", self.vector(depth)),
+            _ => format!("{function}({}[{range}])", self.pick(&["f", "h", "x", "{a=~\".+\"}"])),
         }
     }
 }

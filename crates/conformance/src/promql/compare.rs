@@ -2,10 +2,11 @@
 
 use super::expect::Subject;
 use super::script::{Eval, ExpectedSeries, Timing};
-use eval::notation::SequenceValue;
+use super::sequence::Expected;
 use eval::{MatrixSeries, QueryValue, Sample, VectorElement};
 use model::Labels;
 use model::histogram::{FloatHistogram, is_stale};
+use promql::SeriesValue;
 
 /// Relative error of floats.
 const EPSILON: f64 = 0.000_001;
@@ -70,11 +71,11 @@ pub fn compare_vector(eval: &Eval, vector: &[VectorElement]) -> Result<(), Strin
     Ok(())
 }
 
-fn compare_sample(expected: &SequenceValue, found: &Sample) -> Result<(), String> {
-    let same = match (expected, found) {
-        (SequenceValue::Float(expected), Sample::Float(found)) => equal(*expected, *found),
-        (SequenceValue::Histogram { histogram, has_hint }, Sample::Histogram(found)) => {
-            equal_histograms(histogram, found, *has_hint)
+fn compare_sample(expected: &Expected, found: &Sample) -> Result<(), String> {
+    let same = match (&expected.value, found) {
+        (SeriesValue::Float(expected), Sample::Float(found)) => equal(*expected, *found),
+        (SeriesValue::Histogram(histogram), Sample::Histogram(found)) => {
+            equal_histograms(histogram, found, expected.has_hint)
         }
         _ => false,
     };
@@ -108,7 +109,7 @@ fn compare_matrix(eval: &Eval, matrix: &[MatrixSeries]) -> Result<(), String> {
                     expected.values.len()
                 ));
             }
-            if !matches!(value, SequenceValue::Omitted) {
+            if !matches!(value.value, SeriesValue::Omitted) {
                 points.push((time_ms, value));
             }
         }
@@ -181,7 +182,7 @@ fn show(sample: &Sample) -> String {
     }
 }
 
-fn show_expected(value: &SequenceValue) -> String {
+fn show_expected(value: &Expected) -> String {
     value.sample().map_or_else(|| "no value".to_owned(), |sample| show(&sample))
 }
 

@@ -2,10 +2,9 @@
 
 use super::script::{Lines, ScriptError};
 use eval::memory::{LoadedSample, MemorySource};
-use eval::notation::{SequenceValue, parse_series};
 use model::Labels;
 use model::histogram::{Buckets, CUSTOM_SCHEMA, FloatHistogram, Span};
-use promql::parse_duration_ms;
+use promql::{SeriesValue, parse_duration_ms, parse_metric, parse_series};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,11 +32,12 @@ pub fn parse_load(line: &str, lines: &mut Lines<'_>) -> Result<Load, ScriptError
             if starts.is_some() {
                 return Err(lines.error("@st line has no following sample line"));
             }
-            let labels = eval::notation::parse_metric(metric).map_err(|reason| lines.error(reason))?;
+            let labels = parse_metric(metric).map_err(|reason| lines.error(reason))?;
             starts = Some((labels, parse_offsets(offsets).map_err(|reason| lines.error(reason))?));
             continue;
         }
-        let (labels, values) = parse_series(line).map_err(|error| lines.error(error))?;
+        let series = parse_series(line).map_err(|error| lines.error(error))?;
+        let (labels, values) = (series.labels, series.values);
         let offsets = match starts.take() {
             Some((metric, _)) if metric != labels => {
                 return Err(lines.error("@st metric does not match the following sample line metric"));
@@ -107,17 +107,17 @@ fn duration_prefix(text: &str) -> Result<(i64, &str), String> {
     Ok((if text.starts_with('-') { -duration_ms } else { duration_ms }, &unsigned[end..]))
 }
 
-fn samples(values: &[SequenceValue], offsets: &[Option<i64>], step_ms: i64) -> Vec<LoadedSample> {
+fn samples(values: &[SeriesValue], offsets: &[Option<i64>], step_ms: i64) -> Vec<LoadedSample> {
     let mut samples = Vec::new();
     for (place, value) in values.iter().enumerate() {
         let time_ms = step_ms * place as i64;
         let start_ms = offsets.get(place).copied().flatten().map_or(0, |offset| time_ms + offset);
         match value {
-            SequenceValue::Omitted => {}
-            SequenceValue::Float(value) => {
+            SeriesValue::Omitted => {}
+            SeriesValue::Float(value) => {
                 samples.push(LoadedSample { time_ms, start_ms, value: *value, histogram: None });
             }
-            SequenceValue::Histogram { histogram, .. } => {
+            SeriesValue::Histogram(histogram) => {
                 let histogram = Some(Arc::clone(histogram));
                 samples.push(LoadedSample { time_ms, start_ms, value: 0.0, histogram });
             }

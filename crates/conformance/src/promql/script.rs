@@ -2,7 +2,7 @@
 
 use super::expect::{Expectation, parse_expectation};
 use super::load::{Load, parse_load};
-use eval::notation::{SequenceValue, parse_series};
+use super::sequence::{Expected, parse_expected};
 use model::Labels;
 use promql::parse_duration_ms;
 
@@ -50,7 +50,7 @@ pub struct ExpectedSeries {
     pub labels: Labels,
     /// Line within the block, from 1.
     pub position: usize,
-    pub values: Vec<SequenceValue>,
+    pub values: Vec<Expected>,
 }
 
 /// A script that cannot be read: line from 1, and why.
@@ -212,7 +212,7 @@ fn parse_body(eval: &mut Eval, lines: &mut Lines<'_>) -> Result<(), ScriptError>
             eval.scalar = Some(number);
             return Ok(());
         }
-        let (labels, values) = parse_series(line).map_err(|error| lines.error(error))?;
+        let (labels, values) = parse_expected(line).map_err(|error| lines.error(error))?;
         let is_instant = matches!(eval.timing, Timing::Instant { .. });
         if values.len() > 1 && is_instant && eval.range_vector.is_none() {
             return Err(lines.error(
