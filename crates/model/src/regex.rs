@@ -215,6 +215,17 @@ impl SearchRegex {
     }
 }
 
+/// The tree of an expression that may match anywhere in a text and whose `.` stops at newlines, for whoever builds its own automaton and wants
+/// to know the literals in it: line filters.
+pub fn search_hir(pattern: &str) -> Result<regex_syntax::hir::Hir, RegexError> {
+    if pattern.len() > MAX_PATTERN_BYTES {
+        return Err(RegexError::new("expression too large", ellipsis(pattern)));
+    }
+    let translated = translate::to_rust(pattern)?;
+    syntax::parse_with(&translated, &syntax_config().dot_matches_new_line(false))
+        .map_err(|_| RegexError::new("invalid or unsupported syntax", ellipsis(pattern)))
+}
+
 fn group(captures: &Captures, name: &str) -> Option<regex_automata::Span> {
     match name.parse::<usize>() {
         Ok(place) => captures.get_group(place),

@@ -1,12 +1,15 @@
 //! The one filter path: whether a line passes, and which literals it must contain, so that row groups without them are passed over.
 
 use memchr::memmem::Finder;
+use model::regex::search_hir;
 use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::block::skip::SkipFilter;
 use crate::query::{LineFilter, LineFilterOp, QueryError};
+
+/// Most memory of a compiled pattern.
+const PATTERN_BYTES_MAX: usize = 10 << 20;
 
 /// All line filters of a query, compiled.
 pub(crate) struct Lines {
@@ -61,15 +64,14 @@ impl Lines {
     fn patterns(&mut self, texts: &[String], positive: bool) -> Result<(), QueryError> {
         let mut regexes = Vec::new();
         for text in texts {
-            let bad = |error: &dyn std::fmt::Display| {
-                QueryError::Bad(format!("invalid regular expression {text:?}: {error}"))
-            };
-            let config = syntax::Config::new().utf8(false);
-            let hir = syntax::parse_with(text, &config).map_err(|error| bad(&error))?;
+            // RE2 syntax and Go's error texts, as everywhere.
+            let hir = search_hir(text).map_err(|error| QueryError::Bad(error.to_string()))?;
             let regex = Regex::builder()
-                .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(10 << 20)))
+                .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(PATTERN_BYTES_MAX)))
                 .build_from_hir(&hir)
-                .map_err(|error| bad(&error))?;
+                .map_err(|_| {
+                    QueryError::Bad(format!("error parsing regexp: expression too large: `{text}`"))
+                })?;
             if positive && texts.len() == 1 {
                 let mut literals = Vec::new();
                 required_literals(&hir, &mut literals);
@@ -143,7 +145,12 @@ mod tests {
         check(LineFilterOp::Regex, &["status=5.."], &["x status=503 y"], &["status=5", "status=5\n3"]);
         check(LineFilterOp::Regex, &["(?i)ERROR"], &["an Error"], &["fine"]);
         check(LineFilterOp::NotRegex, &["^a"], &["ba"], &["ab"]);
-        assert!(matches!(Lines::new(&[LineFilter::new(LineFilterOp::Regex, "(")]), Err(QueryError::Bad(_))));
+        // As Go reads them: ASCII digits, quoted stretches, literal braces.
+        check(LineFilterOp::Regex, &[r"id=\d+$"], &["id=12"], &["id=\u{662}"]);
+        check(LineFilterOp::Regex, &[r"\Qa.b\E{"], &["xa.b{"], &["axb{"]);
+        let bad =
+            Lines::new(&[LineFilter::new(LineFilterOp::Regex, "(")]).err().map(|error| error.to_string());
+        assert_eq!(bad.as_deref(), Some("error parsing regexp: missing closing ): `(`"));
     }
 
     #[test]
