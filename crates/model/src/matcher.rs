@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::labels::Labels;
 use crate::regex::{Regex, RegexError, Shape};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,31 +41,37 @@ impl MatchOp {
 #[derive(Clone)]
 pub struct Matcher(Arc<Inner>);
 
+/// Name and value in one allocation. The name of the metric, which nearly every selector has, is not stored.
 struct Inner {
-    name: Box<str>,
+    text: Box<str>,
+    name_bytes: u32,
+    is_metric_name: bool,
     op: MatchOp,
-    value: Box<str>,
     regex: Option<Regex>,
 }
 
 impl Matcher {
     /// Fails for an invalid or too large regular expression only.
-    pub fn new(
-        name: impl Into<Box<str>>,
-        op: MatchOp,
-        value: impl Into<Box<str>>,
-    ) -> Result<Self, RegexError> {
-        let value = value.into();
-        let regex = if op.is_regex() { Some(Regex::new(&value)?) } else { None };
-        Ok(Self(Arc::new(Inner { name: name.into(), op, value, regex })))
+    pub fn new(name: impl AsRef<str>, op: MatchOp, value: impl AsRef<str>) -> Result<Self, RegexError> {
+        let regex = if op.is_regex() { Some(Regex::new(value.as_ref())?) } else { None };
+        Ok(Self::from_parts(name.as_ref(), op, value.as_ref(), regex))
     }
 
-    pub fn equal(name: impl Into<Box<str>>, value: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Inner { name: name.into(), op: MatchOp::Equal, value: value.into(), regex: None }))
+    pub fn equal(name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        Self::from_parts(name.as_ref(), MatchOp::Equal, value.as_ref(), None)
+    }
+
+    fn from_parts(name: &str, op: MatchOp, value: &str, regex: Option<Regex>) -> Self {
+        let is_metric_name = name == Labels::METRIC_NAME;
+        // A name of 4 GiB cannot come in: requests are bounded far below.
+        let name_bytes = if is_metric_name { 0 } else { u32::try_from(name.len()).unwrap_or(u32::MAX) };
+        let stored = &name[..name_bytes as usize];
+        let text = if stored.is_empty() { value.into() } else { [stored, value].concat().into() };
+        Self(Arc::new(Inner { text, name_bytes, is_metric_name, op, regex }))
     }
 
     pub fn name(&self) -> &str {
-        &self.0.name
+        if self.0.is_metric_name { Labels::METRIC_NAME } else { &self.0.text[..self.0.name_bytes as usize] }
     }
 
     pub fn op(&self) -> MatchOp {
@@ -73,7 +80,7 @@ impl Matcher {
 
     /// The value, or the regular expression as written.
     pub fn value(&self) -> &str {
-        &self.0.value
+        &self.0.text[self.0.name_bytes as usize..]
     }
 
     pub fn regex(&self) -> Option<&Regex> {
@@ -83,14 +90,14 @@ impl Matcher {
     /// What the regular expression accepts, when that is simple; of `=` and `!=`, the value itself. The shape is that of the
     /// positive form: for `!=` and `!~` it says what is *not* accepted.
     pub fn shape(&self) -> Shape<'_> {
-        self.0.regex.as_ref().map_or(Shape::Literal(&self.0.value), Regex::shape)
+        self.0.regex.as_ref().map_or(Shape::Literal(self.value()), Regex::shape)
     }
 
     /// `value` is the empty string for an absent label.
     pub fn matches(&self, value: &str) -> bool {
         match (&self.0.regex, self.0.op) {
             (Some(regex), op) => regex.is_match(value) != op.is_negative(),
-            (None, op) => (*self.0.value == *value) != op.is_negative(),
+            (None, op) => (self.value() == value) != op.is_negative(),
         }
     }
 

@@ -58,14 +58,6 @@ macro_rules! functions {
             pub fn signature(self) -> &'static Signature {
                 &SIGNATURES[self as usize]
             }
-
-            /// Names are case-sensitive.
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
         }
 
         static SIGNATURES: &[Signature] = &[$(Signature {
@@ -172,6 +164,12 @@ functions! {
 }
 
 impl Function {
+    /// Names are case-sensitive.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let place = SIGNATURES.binary_search_by(|signature| signature.name.cmp(name));
+        place.ok().and_then(|place| Self::ALL.get(place)).copied()
+    }
+
     pub fn name(self) -> &'static str {
         self.signature().name
     }

@@ -174,8 +174,8 @@ impl<'q> Parser<'q> {
             return token;
         }
         let token = self.lexer.next();
-        if let Some(error) = self.lexer.take_error() {
-            self.errors.push(error);
+        if token.kind == TokenKind::Error {
+            self.errors.extend(self.lexer.take_error());
         }
         self.ahead = Some(token);
         token

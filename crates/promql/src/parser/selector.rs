@@ -1,5 +1,7 @@
 //! Selectors, their label matchers, and what may follow an expression: `[..]`, `offset`, `@`, `anchored`, `smoothed`.
 
+use std::borrow::Cow;
+
 use model::labels::Labels;
 use model::matcher::{MatchOp, Matcher};
 
@@ -14,7 +16,7 @@ use crate::token::{Token, TokenKind};
 
 const LABELS: &str = "label matching";
 
-impl Parser<'_> {
+impl<'q> Parser<'q> {
     pub(super) fn bare_selector(&mut self) -> Parsed<VectorSelector> {
         let name = match self.peek() {
             TokenKind::LeftBrace => None,
@@ -45,7 +47,7 @@ impl Parser<'_> {
         let span = Span::new(start.start, self.last_end);
         let name: Box<str> = name.map_or("", |name| name.span.text(self.query)).into();
         if !name.is_empty() {
-            matchers.push(Matcher::equal(Labels::METRIC_NAME, name.clone()));
+            matchers.push(Matcher::equal(Labels::METRIC_NAME, &name));
         }
         let time = TimeModifiers::default();
         Ok(VectorSelector { name, matchers, time, extended: None, is_info_filter: false, span })
@@ -88,7 +90,7 @@ impl Parser<'_> {
             return self.in_context(Err(Stop::Unexpected), LABELS, "string");
         }
         let value = self.bump().span;
-        let label = if is_string { self.text_of(name) } else { Some(name.text(self.query).into()) };
+        let label = if is_string { self.text_of(name) } else { Some(Cow::Borrowed(name.text(self.query))) };
         let (Some(label), Some(value_text)) = (label, self.text_of(value)) else { return Ok(None) };
         match Matcher::new(label, op, value_text) {
             Ok(matcher) => Ok(Some(matcher)),
@@ -100,10 +102,13 @@ impl Parser<'_> {
     }
 
     /// What a string token says; names and values of labels are valid UTF-8.
-    fn text_of(&mut self, string: Span) -> Option<Box<str>> {
-        let bytes = literal::unquote(string.text(self.query));
-        match String::from_utf8(bytes) {
-            Ok(text) => Some(text.into()),
+    fn text_of(&mut self, string: Span) -> Option<Cow<'q, str>> {
+        let token = string.text(self.query);
+        if memchr::memchr2(b'\\', b'\r', token.as_bytes()).is_none() {
+            return Some(Cow::Borrowed(&token[1..token.len() - 1]));
+        }
+        match String::from_utf8(literal::unquote(token)) {
+            Ok(text) => Some(Cow::Owned(text)),
             Err(error) => {
                 let shown = model::quote::quoted(error.as_bytes());
                 self.error(string, format!("label names and values must be valid UTF-8, got {shown}"));
