@@ -101,8 +101,9 @@ impl MetricsEngine {
         parsed: Parsed<'_>,
         received_at_ms: i64,
         refuse_new: bool,
+        any_time: bool,
     ) -> Resolved {
-        let judge = Judge { config: &self.config, received_at_ms, live: true, refuse_new };
+        let judge = Judge { config: &self.config, received_at_ms, live: true, any_time, refuse_new };
         let resolved = resolve(&self.registry, self.registry.tenant(tenant), parsed, &judge);
         self.counts.samples_late.fetch_add(resolved.late, Ordering::Relaxed);
         self.counts.samples_rejected.fetch_add(resolved.verdict.samples, Ordering::Relaxed);
@@ -180,6 +181,7 @@ impl SignalEngine for MetricsEngine {
             config: &self.config,
             received_at_ms: record.received_at_ms,
             live: false,
+            any_time: true,
             refuse_new: false,
         };
         Ok(resolve(&self.registry, self.registry.tenant(&record.tenant), parsed, &judge).prepared)

@@ -20,6 +20,7 @@ mod read;
 mod series;
 pub mod source;
 mod store;
+pub mod tsdb;
 
 pub use block::group::ReadScratch;
 pub use config::Config;

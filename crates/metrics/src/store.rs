@@ -324,6 +324,17 @@ fn record_of(batch: &Batch, part: Option<Bytes>) -> Record {
 #[async_trait]
 impl Consumer for MetricStore {
     async fn consume(&self, batch: Batch) -> Result<Accepted, Refused> {
+        self.take(batch, false).await
+    }
+}
+
+impl MetricStore {
+    /// Takes a batch as [`Consumer::consume`] does, but samples of any time: old data moving in.
+    pub async fn import(&self, batch: Batch) -> Result<Accepted, Refused> {
+        self.take(batch, true).await
+    }
+
+    async fn take(&self, batch: Batch, any_time: bool) -> Result<Accepted, Refused> {
         let refuse_new = self.memory_state()?;
         let engine = self.lane.engine();
         let (accepted, prepared, part) = {
@@ -332,7 +343,8 @@ impl Consumer for MetricStore {
                 let parsed = body::scan(batch.format, &batch.body, &engine.config).map_err(Refused::Bad)?;
                 Ok(parsed.without(rejected))
             };
-            let resolved = engine.prepare_live(&batch.tenant, parsed, batch.received_at_ms, refuse_new);
+            let resolved =
+                engine.prepare_live(&batch.tenant, parsed, batch.received_at_ms, refuse_new, any_time);
             let Resolved { prepared, verdict, rejected, .. } = resolved;
             let part = if verdict.is_clean() { None } else { Some(again(&rejected)?) };
             let accepted = Accepted {

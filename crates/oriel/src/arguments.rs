@@ -39,6 +39,11 @@ pub enum Command {
         #[command(subcommand)]
         what: CheckWhat,
     },
+    /// Look at metrics at rest, move them in from Prometheus and out to it; no server may be running on the data
+    Tsdb {
+        #[command(subcommand)]
+        what: crate::tsdb::TsdbCommand,
+    },
     /// Say what this binary is
     Version,
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod data_dir;
 mod demo;
 mod serve;
+mod tsdb;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => flags.settings().and_then(serve::run),
         Command::Check { what: CheckWhat::Config { file } } => arguments::check_config(&file),
         Command::Demo(flags) => demo::run(*flags),
+        Command::Tsdb { what } => tsdb::run(what),
         Command::Version => arguments::print_version(&BUILD),
     };
     match done {

@@ -22,6 +22,8 @@ pub struct Judge<'a> {
     pub received_at_ms: i64,
     /// From a client, not from the journal: time, names and limits are checked.
     pub live: bool,
+    /// An import: samples of any time are welcome.
+    pub any_time: bool,
     /// Memory is short: no new series.
     pub refuse_new: bool,
 }
@@ -175,7 +177,7 @@ impl<'a> Work<'a, '_> {
     #[inline]
     fn judge_time(&self, entry: &Entry, sample: &RawSample, compared: u64) -> Result<bool, BadTime> {
         let t_ms = sample.t_ms;
-        if !self.judge.live {
+        if !self.judge.live || self.judge.any_time {
             return Ok(t_ms <= entry.last_ms);
         }
         let future_ms = self.judge.config.future_bound.as_millis() as i64;

@@ -57,7 +57,7 @@ fn sample_block() -> Vec<u8> {
     let body = sample_batch();
     let parsed = crate::ingest::body::scan(Format::SeriesBatch, &body, &engine.config).unwrap();
     let tenant = TenantId::anonymous();
-    let resolved = engine.prepare_live(&tenant, parsed, NOW + 600_000, false);
+    let resolved = engine.prepare_live(&tenant, parsed, NOW + 600_000, false, false);
     assert!(resolved.verdict.is_clean(), "{}", resolved.verdict.message());
     engine.apply(&head, 7, resolved.prepared);
     let deletion = Deletion { matchers: named("gone"), range: TimeRange { from_ms: 0, to_ms: NOW } };
