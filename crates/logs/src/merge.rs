@@ -22,6 +22,7 @@ pub(crate) fn merge(
 ) -> Result<Vec<NewFile>, ContainerError> {
     let tenants: BTreeSet<&TenantId> = inputs.iter().flat_map(|input| input.tenants()).collect();
     let mut block = BlockWriter::new(Signal::Logs);
+    block.reserve(inputs.iter().map(|input| input.len() as usize).sum());
     let mut summary = FileSummary { min_ns: i64::MAX, max_ns: i64::MIN, items: 0, tenants: Vec::new() };
     for tenant in tenants {
         merge_tenant(&mut block, tenant, inputs, keep, zstd_level, &mut summary)?;

@@ -80,6 +80,7 @@ impl SignalEngine for ProfileEngine {
     fn merge(&self, inputs: &[Arc<BlockReader>], keep: &Keep) -> Result<Vec<NewFile>, ContainerError> {
         let tenants: BTreeSet<&TenantId> = inputs.iter().flat_map(|input| input.tenants()).collect();
         let mut file = File::new(self.config.zstd_level);
+        file.block.reserve(inputs.iter().map(|input| input.len() as usize).sum());
         for tenant in tenants {
             let mut blocks = Vec::new();
             for input in inputs {

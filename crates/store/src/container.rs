@@ -114,6 +114,11 @@ impl BlockWriter {
         self.table.push((key, section));
     }
 
+    /// Makes room for what will come, so that a large block is not copied as it grows.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> usize {
         self.bytes.len()

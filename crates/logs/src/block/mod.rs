@@ -32,8 +32,8 @@ pub(crate) const METADATA: u16 = 9;
 pub(crate) const GROUP_BYTES: usize = if cfg!(test) { 400 } else { 2 << 20 };
 /// or at so many rows. Tests have small groups, so that little data makes many.
 pub(crate) const GROUP_ROWS: usize = if cfg!(test) { 8 } else { 1 << 16 };
-/// A time bucket ends, roughly, when its lines reach this many bytes.
-pub(crate) const BUCKET_BYTES: u64 = if cfg!(test) { 800 } else { 32 << 20 };
+/// A time bucket ends, roughly, when its lines reach this many bytes. A merge holds up to twice as much, decoded: about 100 MiB with short lines.
+pub(crate) const BUCKET_BYTES: u64 = if cfg!(test) { 800 } else { 16 << 20 };
 /// Names of structured metadata in one file and tenant that get a column. Further names of a file share the column [`OVERFLOW`].
 pub(crate) const NAMES_MAX: usize = if cfg!(test) { 4 } else { 4096 };
 /// Holds what found no column of its own, as pairs of length-prefixed name and value.
