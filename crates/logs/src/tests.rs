@@ -674,3 +674,43 @@ fn broken_sections_are_errors_and_never_panics() {
 fn golden_world_summary() -> store::FileSummary {
     store::FileSummary { min_ns: i64::MIN, max_ns: i64::MAX, items: 4, tenants: vec![tenant(0), tenant(1)] }
 }
+
+#[test]
+fn ids_are_found_in_every_form_that_reads_the_same() {
+    let mut world = World::new(lenient());
+    let id = "00ff00ff00ff00ff";
+    let mut body = Vec::new();
+    Writer::new(&mut body).message(1, |resource_logs| {
+        resource_logs.message(2, |scope_logs| {
+            let mut record = |time: u64, write: &dyn Fn(&mut Writer<'_>)| {
+                scope_logs.message(2, |record| {
+                    record.always_fixed64(1, RECEIVED_MS as u64 * 1_000_000 + time);
+                    write(record);
+                });
+            };
+            record(1, &|record| record.bytes(10, &[0, 255, 0, 255, 0, 255, 0, 255]));
+            record(2, &|record| pair(record, 6, "span_id", id));
+            // Twelve bytes whose base64 is the id's text.
+            let bytes = [0xd3, 0x47, 0xdf, 0xd3, 0x47, 0xdf, 0xd3, 0x47, 0xdf, 0xd3, 0x47, 0xdf];
+            record(3, &|record| {
+                record.message(6, |pair| {
+                    pair.string(1, "span_id");
+                    pair.message(2, |any| any.bytes(7, &bytes));
+                });
+            });
+            record(4, &|record| record.bytes(10, &[1; 8]));
+        });
+    });
+    world.push(&tenant(0), Format::OtlpProto, body.into());
+    let times = |world: &World| {
+        let mut query = LogQuery::new(tenant(0), Vec::new(), i64::MIN, i64::MAX);
+        query.metadata = vec![("span_id".into(), id.into())];
+        query.direction = Direction::Forward;
+        let streams = query_snapshot(&world.snapshot(), &world.blocks, &query).unwrap();
+        let entries = streams.into_iter().flat_map(|stream| stream.entries);
+        entries.map(|entry| entry.ts_ns - RECEIVED_MS * 1_000_000).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&world), [1, 2, 3]);
+    world.cut();
+    assert_eq!(times(&world), [1, 2, 3]);
+}

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use store::column::{Column, Value};
 
 use super::filter::Lines;
-use crate::batch::Batch;
+use crate::batch::{Batch, Group, Row};
 use crate::block::TenantBlock;
 use crate::level::Level;
 use crate::metadata::{MetadataBuffer, overflow_pairs};
@@ -81,6 +82,11 @@ fn open_batch(
     let mut hits = Vec::new();
     let mut buffer = MetadataBuffer::default();
     let mut bytes = 0;
+    let id = IdFilter::new(query);
+    if id.as_ref().is_some_and(|id| !id.may_have(batch, groups)) {
+        query.budget.spend(batch.body.len() as u64)?;
+        return Ok(Opened { hits, data: Data::Batch(batch.clone()) });
+    }
     for (number, stream) in groups {
         let group = &batch.groups[*number as usize];
         for row in group.start..group.end {
@@ -90,6 +96,9 @@ fn open_batch(
             }
             bytes += u64::from(entry.line.len);
             if !lines.is_empty() && !lines.pass(batch.line(entry)) {
+                continue;
+            }
+            if id.as_ref().is_some_and(|id| !id.may_match(batch, group, entry)) {
                 continue;
             }
             if !query.metadata.is_empty() {
@@ -109,6 +118,60 @@ fn open_batch(
     }
     query.budget.spend(bytes)?;
     Ok(Opened { hits, data: Data::Batch(batch.clone()) })
+}
+
+/// Looks for a trace or span id in the bytes of records, in every form that reads as this text, before any metadata is read.
+struct IdFilter {
+    name: &'static str,
+    /// The id's field, an attribute that is a string, an attribute that is bytes.
+    forms: [Finder<'static>; 3],
+}
+
+impl IdFilter {
+    fn new(query: &LogQuery) -> Option<Self> {
+        query.metadata.iter().find_map(|(name, value)| {
+            let (name, raw) = match name.as_str() {
+                "trace_id" => ("trace_id", model::TraceId::from_hex(value)?.0.to_vec()),
+                "span_id" => ("span_id", model::SpanId::from_hex(value)?.0.to_vec()),
+                _ => return None,
+            };
+            // Digits alone may be an attribute that is a number.
+            if value.len() != raw.len() * 2 || value.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let forms = [&raw, value.as_bytes(), &from_base64(value)];
+            Some(Self { name, forms: forms.map(|form| Finder::new(form).into_owned()) })
+        })
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.forms.iter().any(|form| form.find(bytes).is_some())
+    }
+
+    /// Metadata that a resource shares may have the name too.
+    fn is_shared(&self, group: &Group) -> bool {
+        group.origin.metadata.iter().any(|(name, _)| **name == *self.name)
+    }
+
+    fn may_have(&self, batch: &Batch, groups: &[(u32, u32)]) -> bool {
+        self.is_in(&batch.body)
+            || groups.iter().any(|(number, _)| self.is_shared(&batch.groups[*number as usize]))
+    }
+
+    fn may_match(&self, batch: &Batch, group: &Group, row: &Row) -> bool {
+        self.is_in(row.record.of(&batch.body)) || self.is_shared(group)
+    }
+}
+
+/// The bytes whose base64 is `text`, which is a multiple of four hexadecimal digits.
+fn from_base64(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'A'..=b'F' => byte - b'A',
+        _ => byte.wrapping_sub(b'a').wrapping_add(26),
+    };
+    let word = |four: &[u8]| four.iter().fold(0u32, |word, byte| word << 6 | u32::from(digit(*byte) & 63));
+    text.as_bytes().chunks_exact(4).flat_map(|four| word(four).to_be_bytes()[1..].to_vec()).collect()
 }
 
 fn open_block(
