@@ -11,7 +11,7 @@ use model::matcher::Matcher;
 use model::{Compression, Format, TenantId};
 use ports::Record;
 use profiles::{Config, PprofUpload, ProfileEngine, ProfileQuery};
-use store::{BlockHandle, Keep, SignalEngine, Snapshot};
+use store::{BlockHandle, Keep, NewFile, SignalEngine, Snapshot};
 use wire::pprof::{Function, Line, Location, Profile, Sample, ValueType};
 
 /// Seconds of CPU that this thread has used: what others do on the machine matters less to it than to a clock.
@@ -152,6 +152,10 @@ fn main() {
         bytes as f64 / profiles as f64,
         bytes as f64 / samples as f64
     );
+    flame_graph(merged, tenant, profiles);
+}
+
+fn flame_graph(merged: Vec<NewFile>, tenant: TenantId, profiles: u64) {
     let files =
         merged.into_iter().map(|file| Arc::new(BlockHandle::in_memory("merged", 1, 0..1, file))).collect();
     let snapshot = Snapshot::<ProfileEngine> { heads: Vec::new(), files, damage: Arc::from([]) };
