@@ -105,6 +105,56 @@ impl<E: SignalEngine> Generation<E> {
 mod tests {
     use super::*;
 
+    /// Nothing but its name: enough for a generation.
+    struct Empty;
+
+    impl SignalEngine for Empty {
+        const SIGNAL: model::Signal = model::Signal::Logs;
+        type Head = ();
+        type Prepared = ();
+
+        fn new_head(&self) {}
+
+        fn prepare(&self, _: &ports::Record) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn apply(&self, (): &(), _: u64, (): ()) {}
+
+        fn head_bytes(&self, (): &()) -> usize {
+            0
+        }
+
+        fn build(
+            &self,
+            (): &(),
+            _: std::ops::Range<u64>,
+        ) -> Result<Vec<crate::NewFile>, crate::ContainerError> {
+            Ok(Vec::new())
+        }
+
+        fn merge(
+            &self,
+            _: &[Arc<crate::BlockReader>],
+            _: &crate::Keep,
+        ) -> Result<Vec<crate::NewFile>, crate::ContainerError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn a_generation_is_complete_when_sealed_and_all_applied() {
+        let generation = Generation::<Empty>::new((), 0);
+        generation.enter();
+        generation.enter();
+        assert!(!generation.leave());
+        assert!(generation.complete().is_none());
+        generation.seal(Sealed { end: 2, window_ms: 0 });
+        assert!(generation.complete().is_none(), "one record is still on its way");
+        assert!(generation.leave(), "the last one says so");
+        assert_eq!(generation.complete().map(|sealed| sealed.end), Some(2));
+    }
+
     /// Where the rule cuts a sequence of (received at, plain length).
     fn cuts(records: &[(i64, u32)]) -> Vec<usize> {
         let mut rule = CutRule::new(100, 1000);
