@@ -11,7 +11,7 @@ use telemetry::logs::LogFormat;
 use store::journal::Durability;
 use yaml::Node;
 
-use crate::settings::{Settings, TlsFiles};
+use crate::settings::{Bucket, Settings, TlsFiles};
 use crate::values::{Wrong, address, choice, count, flag, owned, path, secrets, size, span, texts, users};
 
 pub struct Field {
@@ -53,6 +53,10 @@ macro_rules! field {
             show: |$shown| $show,
         }
     };
+}
+
+fn bucket(settings: &mut Settings) -> &mut Bucket {
+    settings.data.bucket.get_or_insert_default()
 }
 
 fn tls(settings: &mut Settings) -> &mut TlsFiles {
@@ -356,5 +360,26 @@ pub static FIELDS: &[Field] = &[
         "When a batch counts as durable: after `fsync` (the default, and what acknowledgement means), or when the operating system has it (for comparison only: a power loss loses acknowledged data).",
         |s, n| s.data.durability = choice(n, DURABILITIES)?,
         |s| name_of(DURABILITIES, s.data.durability)
+    ),
+    field!(
+        "data.bucket.url",
+        "URL",
+        "Blocks and catalog go to this bucket or folder in one: `s3://`, `gs://` or `az://`. The journal stays in the directory. Credentials come from the environment (`AWS_ACCESS_KEY_ID`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_KEY`, ...). One process at a time may have a folder.",
+        |s, n| bucket(s).url = owned(n)?,
+        |_s| "none".into()
+    ),
+    field!(
+        "data.bucket.endpoint",
+        "URL",
+        "Where the bucket is, if not at the provider's usual place: MinIO, Ceph, SeaweedFS. `http://` is taken as it is written.",
+        |s, n| bucket(s).endpoint = Some(owned(n)?),
+        |_s| "none".into()
+    ),
+    field!(
+        "data.bucket.region",
+        "text",
+        "Region of an S3 bucket.",
+        |s, n| bucket(s).region = Some(owned(n)?),
+        |_s| "none".into()
     ),
 ];

@@ -74,11 +74,21 @@ pub enum SecretSource {
 pub struct Data {
     pub dir: PathBuf,
     pub durability: Durability,
+    /// Where files go instead of the directory; the journal stays there.
+    pub bucket: Option<Bucket>,
+}
+
+/// A bucket or a folder in one. Credentials come from the environment, as the providers' own tools have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    pub url: String,
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: "data".into(), durability: Durability::Fsync }
+        Self { dir: "data".into(), durability: Durability::Fsync, bucket: None }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Opened {
 impl Opened {
     /// Opening replays journals, which blocks and takes time: all at once.
     pub async fn open(world: &World, data: &Path) -> anyhow::Result<Self> {
-        let deps = Deps::local(data, world.registry.clone())?;
+        let deps = deps(world, data).await?;
         let lane = |signal: Signal| lane(&world.settings, data, signal);
         let (own, config) = (deps.clone(), lane(Signal::Logs));
         let logs = beside(Signal::Logs, move || LogStore::open(own, config, logs::Config::default()));
@@ -68,6 +68,37 @@ impl Opened {
         metrics.context("cannot close the metrics store")?;
         traces.context("cannot close the trace store")
     }
+}
+
+/// The world of the lanes: files beside the journal, or in a bucket.
+async fn deps(world: &World, data: &Path) -> anyhow::Result<Deps> {
+    match world.settings.data.bucket.clone() {
+        None => Ok(Deps::local(data, world.registry.clone())?),
+        Some(bucket) => in_bucket(bucket, world.registry.clone()).await,
+    }
+}
+
+#[cfg(feature = "cloud")]
+async fn in_bucket(bucket: config::settings::Bucket, registry: telemetry::Registry) -> anyhow::Result<Deps> {
+    let mut options = Vec::new();
+    if let Some(endpoint) = &bucket.endpoint {
+        options.push(("endpoint".to_owned(), endpoint.clone()));
+        options.push(("allow_http".to_owned(), endpoint.starts_with("http://").to_string()));
+    }
+    options.extend(bucket.region.iter().map(|region| ("region".to_owned(), region.clone())));
+    anyhow::ensure!(!bucket.url.is_empty(), "data.bucket needs a url, like s3://bucket/folder");
+    let runtime = tokio::runtime::Handle::current();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = store::object::CloudStore::open(&bucket.url, &options, runtime)?;
+        Deps::elsewhere(std::sync::Arc::new(store), registry)
+            .with_context(|| format!("cannot use bucket {}", bucket.url))
+    });
+    opened.await.context("the bucket could not be opened")?
+}
+
+#[cfg(not(feature = "cloud"))]
+async fn in_bucket(_: config::settings::Bucket, _: telemetry::Registry) -> anyhow::Result<Deps> {
+    anyhow::bail!("data.bucket: this build of oriel has no buckets (feature cloud)")
 }
 
 /// What settings say of the spine under a store.

@@ -12,7 +12,7 @@ use telemetry::Registry;
 use super::StoreError;
 use crate::cache::SectionCache;
 use crate::journal::{Durability, Fatal, Packing};
-use crate::object::LocalStore;
+use crate::object::{LocalStore, probe};
 
 /// The world a lane lives in; cheap to clone and shared by all lanes of a process.
 #[derive(Clone)]
@@ -50,11 +50,22 @@ impl Deps {
 
     /// This machine: blocks under `{data}/objects`.
     pub fn local(data: &Path, registry: Registry) -> Result<Self, StoreError> {
-        let (disk, rng) = (Arc::new(RealDisk), Arc::new(RealRng::new()));
         let objects = data.join("objects");
-        let store = LocalStore::open(&objects, disk.clone(), rng.clone())
+        let store = LocalStore::open(&objects, Arc::new(RealDisk), Arc::new(RealRng::new()))
             .map_err(|source| StoreError::Io { what: format!("opening {}", objects.display()), source })?;
-        Ok(Self::new(disk, Arc::new(RealClock::new()), rng, Arc::new(store)).with_registry(registry))
+        Ok(Self::with_store(Arc::new(store), registry))
+    }
+
+    /// This machine with blocks and catalog elsewhere, after a probe of what everything rests on. Blocking.
+    pub fn elsewhere(store: Arc<dyn Store>, registry: Registry) -> Result<Self, StoreError> {
+        let deps = Self::with_store(store, registry);
+        probe(&*deps.store, &*deps.rng)?;
+        Ok(deps)
+    }
+
+    fn with_store(store: Arc<dyn Store>, registry: Registry) -> Self {
+        let (disk, clock, rng) = (RealDisk, RealClock::new(), RealRng::new());
+        Self::new(Arc::new(disk), Arc::new(clock), Arc::new(rng), store).with_registry(registry)
     }
 
     /// A world in memory for tests: objects lie on the simulated disk under `/data/objects`. Use `LaneConfig::new("/data")` with it.
