@@ -12,18 +12,15 @@ mod write;
 
 use std::sync::Arc;
 
-use axum::Router;
-use model::Signal;
-
 use crate::doors::{Doors, Family, question};
-use crate::push::route;
+use axum::Router;
 
 pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
     let path = |rest: &str| format!("{prefix}/api/v1/{rest}");
     let ask = |function| question(Family::Prometheus, function);
     Router::new()
-        .route(&path("write"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
-        .route(&path("push"), route(Family::Loki, Signal::Metrics, write::head, write::finish))
+        .route(&path("write"), write::route())
+        .route(&path("push"), write::route())
         .route(&path("query"), ask(query::instant))
         .route(&path("query_range"), ask(query::range))
         .route(&path("query_exemplars"), ask(query::exemplars))

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{MethodRouter, any};
+use bytes::Bytes;
 use http::{HeaderMap, Request};
 use model::{Compression, Format, Signal};
 use pipeline::{Accepted, Refused};
@@ -48,25 +49,36 @@ pub fn route(
 ) -> MethodRouter<Arc<Doors>> {
     axum::routing::post(move |State(doors): State<Arc<Doors>>, request: Request<Body>| async move {
         match take(&doors, signal, head, request).await {
-            Ok(accepted) => finish(&accepted).into_response(Accepts::Plain),
+            Ok(taken) => finish(&taken.accepted).into_response(Accepts::Plain),
             Err(refusal) => family.refuse(&refusal).into_response(Accepts::Plain),
         }
     })
 }
 
-async fn take(
+/// A push that is durable, and what it was.
+pub struct Taken {
+    pub accepted: Accepted,
+    pub format: Format,
+    pub compression: Compression,
+    /// The body as it came.
+    pub sent: Bytes,
+}
+
+pub async fn take(
     doors: &Doors,
     signal: Signal,
     head: ReadHead,
     request: Request<Body>,
-) -> Result<Accepted, Refusal> {
+) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
     let tenant = tenant(doors, &parts.headers)?;
     let (format, compression) = head(&parts.headers)?;
     let limit = doors.push_bytes_max;
     let held = body::read(body, limit, doors.intake.guard()).await.map_err(|error| body_refusal(&error))?;
+    let sent = held.bytes.clone();
     let offer = Offer { tenant, signal, format, compression, held, body_bytes_max: limit };
-    doors.intake.offer(offer).await.map_err(|not_taken| refusal_of(&not_taken))
+    let accepted = doors.intake.offer(offer).await.map_err(|not_taken| refusal_of(&not_taken))?;
+    Ok(Taken { accepted, format, compression, sent })
 }
 
 pub fn body_refusal(error: &BodyError) -> Refusal {
