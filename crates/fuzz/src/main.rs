@@ -1,4 +1,4 @@
-//! Throws mutated input at every decoder of `wire` and of `store`'s files for as long as asked: `cargo xtask fuzz --seconds 60`.
+//! Throws mutated input at every decoder, language and signal engine for as long as asked: `cargo xtask fuzz --seconds 60`.
 //!
 //! Seeds are valid bodies of every format and, if a folder is given, the files in it. Each round takes a seed, changes it at random places
 //! and calls every target, or the one that was named. A panic is a finding: the input is written to the folder of findings
@@ -10,6 +10,9 @@
     clippy::print_stdout,
     reason = "a tool beside the house: it reads the clock, reads seeds and writes findings"
 )]
+
+mod engines;
+mod texts;
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
     let targets = targets(arguments.target.as_deref())?;
     let mut seeds = wire::fuzz::valid_bodies();
     seeds.extend(store::fuzz::seeds());
+    seeds.extend(texts::seeds());
     if let Some(folder) = &arguments.corpus {
         seeds.extend(files(folder)?);
     }
@@ -82,8 +86,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// The decoders of bodies and files, then what stands on them.
 fn all_targets() -> Vec<Target> {
-    [wire::fuzz::TARGETS, store::fuzz::TARGETS].concat()
+    [wire::fuzz::TARGETS, store::fuzz::TARGETS, engines::TARGETS, texts::TARGETS].concat()
 }
 
 fn targets(only: Option<&str>) -> Result<Vec<Target>> {
