@@ -8,7 +8,7 @@ import { Empty, Show } from "../parts/states";
 import { go, href, range, scope } from "../scope";
 import { duration } from "../time";
 
-const NODE = { width: 150, height: 44, gapX: 110, gapY: 34 };
+const NODE = { width: 150, height: 44, gapX: 190, gapY: 40 };
 
 interface Placed {
   name: string;

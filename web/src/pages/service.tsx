@@ -164,8 +164,10 @@ function Lines({ name }: { name: string }) {
   const { from, to } = range.value;
   const ns = (ms: number) => BigInt(Math.round(ms)) * 1_000_000n;
   const answer = useAnswer(`${name} ${from} ${to}`, async (signal) => {
-    const levels = await queryLogs(logQuery([["service_name", "=", name], ["detected_level", "=~", "error|fatal|critical|warn"]], ""), ns(from), ns(to), 12, false, signal).catch(() => []);
-    return levels.length ? levels : queryLogs(logQuery([["service_name", "=", name]], ""), ns(from), ns(to), 12, false, signal);
+    const mine = (more: [string, string, string][]) => queryLogs(logQuery([["service_name", "=", name], ...more], ""), ns(from), ns(to), 12, false, signal);
+    const [errors, warnings] = await Promise.all([mine([["detected_level", "=", "error"]]), mine([["detected_level", "=", "warn"]])]);
+    const worst = [...errors, ...warnings].sort((a, b) => (a.ns < b.ns ? 1 : -1)).slice(0, 12);
+    return worst.length ? worst : mine([]);
   });
   return (
     <section class="panel" aria-label="Latest log lines">

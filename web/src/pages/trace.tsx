@@ -148,7 +148,7 @@ function LogRow({ entry }: { entry: LogEntry }) {
 }
 
 function SpanProfile({ span, from, to }: { span: Span; from: number; to: number }) {
-  const query = `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=${quote(span.service)}, span_id=${quote(span.id)}}`;
+  const query = `process_cpu:cpu:nanoseconds:cpu:nanoseconds{span_id=${quote(span.id)}}`;
   const whole = `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=${quote(span.service)}}`;
   const answer = useAnswer(query, async (signal) => {
     const own = await render(query, from - AROUND_MS, to + AROUND_MS, signal).catch(() => null);

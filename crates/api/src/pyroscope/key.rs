@@ -1,6 +1,7 @@
 //! Names of applications with labels, as agents send them (`shop.cpu{env=prod}`), and selectors of queries.
 
-use model::Matcher;
+use model::matcher::MatchOp;
+use model::{Matcher, SpanId, TraceId};
 use profiles::ProfileType;
 use profiles::profile_type::PROFILE_TYPE;
 
@@ -64,6 +65,9 @@ pub fn measured(application: &str) -> Result<(&str, &'static str, &'static str, 
 pub struct Selector {
     pub profile_type: ProfileType,
     pub matchers: Vec<Matcher>,
+    /// From `span_id="..."` and `trace_id="..."`: samples, not series, carry these.
+    pub spans: Vec<SpanId>,
+    pub traces: Vec<TraceId>,
 }
 
 impl Selector {
@@ -80,14 +84,48 @@ impl Selector {
             "{}" => Vec::new(),
             selector => promql::parse_selector(selector).map_err(|error| Refusal::bad(error.to_string()))?,
         };
+        let spans = take_ids(&mut matchers, "span_id", SpanId::from_hex)?;
+        let traces = take_ids(&mut matchers, "trace_id", TraceId::from_hex)?;
         matchers.push(Matcher::equal(PROFILE_TYPE, profile_type.to_string()));
-        Ok(Self { profile_type, matchers })
+        Ok(Self { profile_type, matchers, spans, traces })
     }
+}
+
+/// Takes the equality matchers on `name` out of `matchers` and reads their values as ids.
+fn take_ids<T>(
+    matchers: &mut Vec<Matcher>,
+    name: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, Refusal> {
+    let mut ids = Vec::new();
+    for matcher in matchers.extract_if(.., |matcher| matcher.name() == name) {
+        if matcher.op() != MatchOp::Equal {
+            return Err(Refusal::bad(format!("{name} can only be compared with =")));
+        }
+        let bad = || Refusal::bad(format!("{name}={:?} is no id in hexadecimal", matcher.value()));
+        ids.push(read(matcher.value()).ok_or_else(bad)?);
+    }
+    Ok(ids)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_select_samples_not_series() {
+        let selector = Selector::parse(
+            "process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=\"shop\", span_id=\"00f067aa0ba902b7\"}",
+        )
+        .unwrap();
+        assert_eq!(selector.spans, [SpanId::from_hex("00f067aa0ba902b7").unwrap()]);
+        assert_eq!((selector.matchers.len(), selector.traces.len()), (2, 0));
+        for bad in ["span_id=\"xyz\"", "trace_id=~\"a.*\""] {
+            assert!(
+                Selector::parse(&format!("process_cpu:cpu:nanoseconds:cpu:nanoseconds{{{bad}}}")).is_err()
+            );
+        }
+    }
 
     #[test]
     fn keys_and_selectors() {

@@ -40,6 +40,8 @@ fn range(ask: &Ask, from: &str, until: &str) -> Result<Range, Refusal> {
 fn query(ask: &Ask, selector: &Selector, range: &Range) -> ProfileQuery {
     let mut query =
         ProfileQuery::new(ask.tenant.clone(), selector.matchers.clone(), range.from_ns, range.until_ns);
+    query.spans.clone_from(&selector.spans);
+    query.traces.clone_from(&selector.traces);
     query.budget = ask.budget.clone();
     query
 }
