@@ -78,6 +78,14 @@ impl Default for OtlpConfig {
     }
 }
 
+/// Samples of series that all matchers accept are kept for this long only. Of several rules that match, the shortest holds; none can keep
+/// samples longer than the retention of the whole store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionRule {
+    pub matchers: Vec<model::Matcher>,
+    pub time: Duration,
+}
+
 /// The whole of it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -92,6 +100,7 @@ pub struct Config {
     pub names: NameScheme,
     pub limits: TenantLimits,
     pub otlp: OtlpConfig,
+    pub retention_rules: Vec<RetentionRule>,
     /// Cuts without a sample after which a series is no longer active.
     pub idle_cuts: u32,
     /// Heads and registry above this: new series are refused, known ones go on. 0: no limit.
@@ -119,6 +128,7 @@ impl Config {
             names: NameScheme::default(),
             limits: TenantLimits::default(),
             otlp: OtlpConfig::default(),
+            retention_rules: Vec::new(),
             idle_cuts: 2,
             memory_soft_bytes: 0,
             memory_hard_bytes: 0,

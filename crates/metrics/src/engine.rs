@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use model::{Compression, Format, Signal, TenantId};
@@ -18,6 +18,7 @@ use crate::delete::Deletion;
 use crate::head::Head;
 use crate::ingest::resolve::{Judge, Resolved, resolve};
 use crate::ingest::{Parsed, Prepared, body};
+use crate::query::TimeRange;
 use crate::series::Registry;
 
 /// Registry, configuration and counts that all generations share.
@@ -27,6 +28,8 @@ pub struct MetricsEngine {
     pub cache: Arc<Cache>,
     /// All deletions that are known, by tenant and offset.
     pub deletions: RwLock<Vec<(TenantId, u64, Deletion)>>,
+    /// Latest time at which a record came in: the clock of retention rules in merges, which must not look at a real one.
+    newest_received_ms: AtomicI64,
     /// Generations that somebody may still read; the registry keeps their series.
     living: Mutex<Vec<(u32, std::sync::Weak<()>)>>,
     seed: u64,
@@ -87,6 +90,7 @@ impl MetricsEngine {
             registry: Registry::new(shards, seed),
             cache: Arc::new(Cache::new(Cache::LIMIT_BYTES)),
             deletions: RwLock::default(),
+            newest_received_ms: AtomicI64::new(i64::MIN),
             living: Mutex::default(),
             seed,
             counts: Counts::default(),
@@ -104,6 +108,7 @@ impl MetricsEngine {
         any_time: bool,
     ) -> Resolved {
         let judge = Judge { config: &self.config, received_at_ms, live: true, any_time, refuse_new };
+        self.newest_received_ms.fetch_max(received_at_ms, Ordering::Relaxed);
         let resolved = resolve(&self.registry, self.registry.tenant(tenant), parsed, &judge);
         self.counts.samples_late.fetch_add(resolved.late, Ordering::Relaxed);
         self.counts.samples_rejected.fetch_add(resolved.verdict.samples, Ordering::Relaxed);
@@ -130,6 +135,21 @@ impl MetricsEngine {
         let all = self.deletions.read();
         let after = all.iter().filter(|(have, at, _)| have == tenant && *at >= offsets_end);
         after.map(|(.., deletion)| deletion.clone()).collect()
+    }
+
+    /// What retention rules hide at a time, in the form of deletions.
+    pub fn expired(&self, now_ms: i64) -> Vec<Deletion> {
+        let expired = self.config.retention_rules.iter().map(|rule| {
+            let keep_ms = i64::try_from(rule.time.as_millis()).unwrap_or(i64::MAX);
+            let to_ms = now_ms.saturating_sub(keep_ms).saturating_sub(1);
+            Deletion { matchers: rule.matchers.clone(), range: TimeRange { from_ms: i64::MIN, to_ms } }
+        });
+        expired.collect()
+    }
+
+    /// What retention rules hide as of the latest record.
+    pub fn expired_as_of_records(&self) -> Vec<Deletion> {
+        self.expired(self.newest_received_ms.load(Ordering::Relaxed))
     }
 
     /// Series unused for some cuts, and not in a generation that anybody holds, are forgotten.
@@ -171,6 +191,7 @@ impl SignalEngine for MetricsEngine {
     }
 
     fn prepare(&self, record: &Record) -> Result<Prepared, String> {
+        self.newest_received_ms.fetch_max(record.received_at_ms, Ordering::Relaxed);
         let plain = plain(record)?;
         if record.format == Format::Deletion {
             let deletion = Deletion::take(&mut &*plain).ok_or("deletion does not parse")?;

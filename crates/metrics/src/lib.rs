@@ -20,6 +20,7 @@ mod read;
 mod series;
 pub mod source;
 mod store;
+mod telemetry;
 pub mod tsdb;
 
 pub use block::group::ReadScratch;

@@ -1,7 +1,7 @@
 //! Several blocks of one window become one: series merged by labels, samples by time, deleted and expired samples left out.
 //!
-//! Inputs come oldest offsets first; of two samples at one time the older record's stays. Nothing is read but the inputs and the deletions that the
-//! engine knows, so the same inputs give the same block.
+//! Inputs come oldest offsets first; of two samples at one time the older record's stays. Nothing is read but the inputs, the deletions that the
+//! engine knows and the time of the latest record, by which retention rules go.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -39,7 +39,7 @@ pub fn merge(
     inputs: &[Arc<BlockReader>],
     keep: &Keep,
 ) -> Result<Vec<NewFile>, ContainerError> {
-    let cache = Arc::new(Cache::new(CACHE_BYTES));
+    let (cache, expired) = (Arc::new(Cache::new(CACHE_BYTES)), engine.expired_as_of_records());
     let tenants: BTreeSet<TenantId> = inputs.iter().flat_map(|input| input.tenants().to_vec()).collect();
     let mut out = BlockWriter::new(model::Signal::Metrics);
     let (mut all, mut offsets) = (Written::NOTHING, None::<Range<u64>>);
@@ -57,7 +57,9 @@ pub fn merge(
         for input in inputs {
             if let Some(block) = TenantBlock::open(input.clone(), tenant, cache.clone())? {
                 let end = origin(input)?.map_or(u64::MAX, |offsets| offsets.end);
-                parts.push(Part::new(block, engine.deletions_after(tenant, end), keep_range)?);
+                let mut gone = engine.deletions_after(tenant, end);
+                gone.extend_from_slice(&expired);
+                parts.push(Part::new(block, gone, keep_range)?);
             }
         }
         all.add(merge_tenant(&mut out, tenant, &parts, engine.seed())?);

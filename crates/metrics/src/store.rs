@@ -39,7 +39,7 @@ fn slices(selectors: &[Vec<Matcher>]) -> Vec<&[Matcher]> {
 impl MetricStore {
     /// Opens the store and brings back what the journal holds. Blocking.
     pub fn open(deps: Deps, config: Config) -> Result<Arc<Self>, StoreError> {
-        let (seed, clock) = (deps.rng.next_u64(), deps.clock.clone());
+        let (seed, clock, registry) = (deps.rng.next_u64(), deps.clock.clone(), deps.registry.clone());
         let lane_config = config.lane.clone();
         let lane = Lane::open(MetricsEngine::new(config, seed), deps, lane_config)?;
         let engine = lane.engine();
@@ -53,7 +53,9 @@ impl MetricStore {
                 }
             }
         }
-        Ok(Arc::new(Self { lane, clock }))
+        let store = Arc::new(Self { lane, clock });
+        crate::telemetry::register(&store, &registry);
+        Ok(store)
     }
 
     pub fn config(&self) -> &Config {
@@ -67,7 +69,7 @@ impl MetricStore {
 
     fn parts(&self, scope: &Scope) -> Result<Vec<read::Part>, ReadError> {
         scope.budget.check()?;
-        read::parts(self.lane.engine(), &self.lane.snapshot(), scope)
+        read::parts(self.lane.engine(), &self.lane.snapshot(), scope, self.clock.now_ms())
     }
 
     /// Series that all matchers accept, sorted by labels, with their samples in the scope's range. Iterating leaves out series without a sample.

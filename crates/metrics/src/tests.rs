@@ -12,6 +12,7 @@ use wire::series_batch::SeriesBatchBuilder;
 
 use crate::{Budget, Config, Hints, MetricStore, Scope};
 
+mod crash;
 mod golden;
 mod model_check;
 mod rules;
@@ -45,20 +46,21 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-pub fn send(store: &MetricStore, format: Format, body: Bytes) -> Result<Accepted, Refused> {
+pub fn batch_of(format: Format, body: Bytes) -> Batch {
     let mut packed = Vec::new();
     wire::compress::compress(Compression::Snappy, None, &body, &mut packed);
-    committed(
-        store,
-        store.consume(Batch {
-            tenant: TenantId::anonymous(),
-            signal: Signal::Metrics,
-            format,
-            body,
-            wire: Some((Compression::Snappy, packed.into())),
-            received_at_ms: NOW,
-        }),
-    )
+    Batch {
+        tenant: TenantId::anonymous(),
+        signal: Signal::Metrics,
+        format,
+        body,
+        wire: Some((Compression::Snappy, packed.into())),
+        received_at_ms: NOW,
+    }
+}
+
+pub fn send(store: &MetricStore, format: Format, body: Bytes) -> Result<Accepted, Refused> {
+    committed(store, store.consume(batch_of(format, body)))
 }
 
 /// Runs what waits for the journal, and lets the journal commit once it waits.

@@ -45,8 +45,9 @@ pub fn parts(
     engine: &MetricsEngine,
     snapshot: &Snapshot<MetricsEngine>,
     scope: &Scope,
+    now_ms: i64,
 ) -> Result<Vec<Part>, ReadError> {
-    let mut parts = Vec::new();
+    let (mut parts, expired) = (Vec::new(), engine.expired(now_ms));
     for file in &snapshot.files {
         let (min_ms, max_ms) =
             (file.summary.min_ns.div_euclid(NS_PER_MS), file.summary.max_ns.div_euclid(NS_PER_MS));
@@ -56,7 +57,8 @@ pub fn parts(
         scope.budget.check()?;
         let reader = file.reader()?;
         if let Some(block) = TenantBlock::open(reader.clone(), &scope.tenant, engine.cache.clone())? {
-            let deletions = engine.deletions_after(&scope.tenant, offsets_end(&reader)?);
+            let mut deletions = engine.deletions_after(&scope.tenant, offsets_end(&reader)?);
+            deletions.extend_from_slice(&expired);
             let hidden = hidden_by(&block.index()?, &deletions)?;
             parts.push(Part::Block(Box::new(BlockPart { block, hidden })));
         }
