@@ -15,6 +15,7 @@ mod catalog;
 mod engine;
 mod ingest;
 mod join;
+mod language;
 mod matcher;
 mod merge;
 mod parts;
@@ -32,6 +33,7 @@ mod tree;
 
 pub use engine::{Head, TraceEngine};
 pub use ingest::Prepared;
+pub use language::{FoundSpanset, FoundTrace, TraceqlSearch};
 pub use query::{
     AttributeFilter, AttributeScope, Budget, Comparison, Dependency, Grouping, Kind, MatchedSpan, QueryError,
     Red, RedQuery, Root, SearchQuery, ServiceStats, Status, TimeRange, Trace, TraceSummary, Value,

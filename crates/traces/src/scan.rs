@@ -9,6 +9,7 @@ use crate::block::read::{GroupReader, Part, Want};
 use crate::block::rows::{Fixed, end_of};
 use crate::block::trace_table::TraceTable;
 use crate::build::has_repeats;
+use crate::by_id::fragments_in;
 use crate::join::{Fragment, LoadedGroup, join};
 use crate::parts::View;
 use crate::query::{Budget, QueryError, TimeRange};
@@ -60,9 +61,10 @@ pub(crate) fn scan(
             group(&Scanned { part, reader, table, mask })?;
         }
     }
-    let mut joiner = Joiner::new(view, want, budget);
+    let mut joiner = Joiner::new(view, want.clone(), budget);
     for (id, places) in &split {
-        let joined = joiner.join(*id, places, range)?;
+        let mut joined = joiner.join(*id, places, &[])?;
+        joined.match_range(range);
         if joined.matches.contains(&true) {
             trace(&joined)?;
         }
@@ -103,53 +105,68 @@ fn split_traces(view: &View, budget: &Budget) -> Result<Vec<(TraceId, Vec<At>)>,
     Ok(several.map(|same| (same[0].0, same.iter().map(|(_, at)| *at).collect())).collect())
 }
 
-/// Joins traces in order of id, with one row group of each part in memory.
+/// Row groups that a joiner keeps: enough for the groups of a head, whose traces are in fragments most.
+const LOADED_MAX: usize = 48;
+
+/// Joins the fragments of traces. Keeps row groups, since neighbours in time or by id share them.
 pub(crate) struct Joiner<'v> {
     view: &'v View,
-    want: &'v Want,
+    want: Want,
     budget: &'v Budget,
-    loaded: HashMap<(u32, bool), (u32, Arc<LoadedGroup>)>,
+    loaded: HashMap<(u32, u32, bool), Arc<LoadedGroup>>,
     tree: Tree,
 }
 
 impl<'v> Joiner<'v> {
-    pub(crate) fn new(view: &'v View, want: &'v Want, budget: &'v Budget) -> Self {
+    pub(crate) fn new(view: &'v View, want: Want, budget: &'v Budget) -> Self {
         Self { view, want, budget, loaded: HashMap::new(), tree: Tree::default() }
     }
 
-    fn group(&mut self, at: At, whole: bool) -> Result<Arc<LoadedGroup>, QueryError> {
-        if let Some((group, loaded)) = self.loaded.get(&(at.part, whole))
-            && *group == at.group
-        {
+    pub(crate) fn group(&mut self, at: At, whole: bool) -> Result<Arc<LoadedGroup>, QueryError> {
+        let key = (at.part, at.group, whole);
+        if let Some(loaded) = self.loaded.get(&key) {
             return Ok(loaded.clone());
         }
         let everything = Want::everything();
-        let want = if whole { &everything } else { self.want };
+        let want = if whole { &everything } else { &self.want };
         let part = &self.view.inside[at.part as usize];
         let loaded = Arc::new(LoadedGroup::load(part, at.group as usize, want, self.budget)?);
-        self.loaded.insert((at.part, whole), (at.group, loaded.clone()));
+        if self.loaded.len() >= LOADED_MAX {
+            self.loaded.clear();
+        }
+        self.loaded.insert(key, loaded.clone());
         Ok(loaded)
     }
 
-    fn fragments(&mut self, places: &[At], whole: bool) -> Result<Vec<Fragment>, QueryError> {
-        places
-            .iter()
-            .map(|at| {
-                let group = self.group(*at, whole)?;
-                let rows = group.table.rows(at.trace as usize);
-                Ok(Fragment { group, rows })
-            })
-            .collect()
+    fn fragments(
+        &mut self,
+        id: TraceId,
+        places: &[At],
+        outside: &[Arc<Part>],
+        whole: bool,
+    ) -> Result<Vec<Fragment>, QueryError> {
+        let mut fragments = Vec::with_capacity(places.len());
+        for at in places {
+            let group = self.group(*at, whole)?;
+            let rows = group.table.rows(at.trace as usize);
+            fragments.push(Fragment { group, rows });
+        }
+        let want = if whole { Want::everything() } else { self.want.clone() };
+        for part in outside {
+            fragments.extend(fragments_in(part, id, &want, self.budget)?);
+        }
+        Ok(fragments)
     }
 
-    /// The trace with the given fragments. Only if two spans have one id, all columns are read to tell a repeat from a namesake.
+    /// The trace from its fragments at `places`, which become the first fragments, and in the parts `outside`. Only if two spans have one
+    /// id, all columns are read to tell a repeat from a namesake. `matches` is left empty.
     pub(crate) fn join(
         &mut self,
         id: TraceId,
         places: &[At],
-        range: TimeRange,
+        outside: &[Arc<Part>],
     ) -> Result<WholeTrace, QueryError> {
-        let mut fragments = self.fragments(places, false)?;
+        let mut fragments = self.fragments(id, places, outside, false)?;
         let node = |fragment: &Fragment, row: usize| SpanNode {
             id: fragment.group.rows.span_ids[row],
             parent: fragment.group.index.parent_id(&fragment.group.rows, row),
@@ -160,20 +177,13 @@ impl<'v> Joiner<'v> {
             .flat_map(|fragment| fragment.rows.clone().map(move |row| node(fragment, row)))
             .collect();
         let spans = if has_repeats(&nodes) {
-            fragments = self.fragments(places, true)?;
+            fragments = self.fragments(id, places, outside, true)?;
             let joined = join(&fragments, &mut self.tree)?;
             joined.iter().map(|span| (span.fragment, span.row, span.parent)).collect()
         } else {
             self.in_order(&fragments, &nodes)
         };
-        let mut trace = WholeTrace { id, fragments, spans, matches: Vec::new() };
-        trace.matches = (0..trace.spans.len())
-            .map(|span| {
-                let start = trace.get(span, Fixed::Start);
-                range.overlaps(signed(start), signed(end_of(start, trace.get(span, Fixed::Duration))))
-            })
-            .collect();
-        Ok(trace)
+        Ok(WholeTrace { id, fragments, spans, matches: Vec::new() })
     }
 
     fn in_order(&mut self, fragments: &[Fragment], nodes: &[SpanNode]) -> Vec<(u32, u32, Parent)> {

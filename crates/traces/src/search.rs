@@ -2,23 +2,22 @@
 //!
 //! Exact: the answer is what a look at every span of every trace would give, cut at `limit`. A row group's spans are matched at most once.
 
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{SpanId, TenantId, TraceId};
 
 use crate::block::read::{Part, Want};
-use crate::block::rows::{Fixed, duration_ns};
+use crate::block::rows::{Fixed, duration_ns, end_of};
 use crate::block::schema::FixedText;
-use crate::by_id::fragments_in;
-use crate::join::{Fragment, LoadedGroup, join};
+use crate::join::{Fragment, LoadedGroup};
 use crate::matcher::{PartMatcher, SpanMatcher};
 use crate::parts::{PartCache, View};
 use crate::query::{
     Budget, Kind, MatchedSpan, QueryError, Root, SearchQuery, ServiceStats, Status, TimeRange, TraceSummary,
 };
-use crate::scan::rows_in_range;
-use crate::tree::{Parent, Tree};
+use crate::scan::{Joiner, rows_in_range};
+use crate::tree::Parent;
 
 /// Where a fragment of a trace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,18 +68,18 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// Traces of `view` of which a fragment may match. Memory: about 64 bytes a trace, charged to the budget.
+/// Traces of `view` of which a fragment may match. Memory: at most 128 bytes a trace, charged to the budget.
 pub(crate) fn candidates(
     view: &View,
     range: TimeRange,
     matchers: &[PartMatcher<'_>],
     budget: &Budget,
-) -> Result<BinaryHeap<Candidate>, QueryError> {
+) -> Result<Vec<Candidate>, QueryError> {
     let mut found: Vec<(TraceId, At, u64, u64, bool)> = Vec::new();
     for (number, (part, matcher)) in view.inside.iter().zip(matchers).enumerate() {
         for group in 0..part.groups.len() {
             let table = part.traces(group, budget)?;
-            budget.spend(table.len() as u64 * 64)?;
+            budget.spend(table.len() as u64 * 128)?;
             for trace in 0..table.len() {
                 let at = At { part: number as u32, group: group as u32, trace: trace as u32 };
                 let may = matcher.may_match(&table, trace);
@@ -90,7 +89,7 @@ pub(crate) fn candidates(
     }
     // Stable, and each part is sorted already: a merge of runs.
     found.sort_by_key(|(id, ..)| *id);
-    let mut heap = Vec::new();
+    let mut candidates = Vec::new();
     for same in found.chunk_by(|a, b| a.0 == b.0) {
         let (id, at, ..) = same[0];
         let start = same.iter().map(|fragment| fragment.2).min().unwrap_or(0);
@@ -102,9 +101,42 @@ pub(crate) fn candidates(
             [_] => Places::One(at),
             _ => Places::Many(same.iter().map(|fragment| fragment.1).collect()),
         };
-        heap.push(Candidate { start, id, end, places, complete: false });
+        candidates.push(Candidate { start, id, end, places, complete: false });
     }
-    Ok(BinaryHeap::from(heap))
+    Ok(candidates)
+}
+
+/// Candidates from the newest on. Sorts no more of them than are asked for.
+struct Newest {
+    unsorted: Vec<Candidate>,
+    /// The newest of the rest, oldest first.
+    sorted: Vec<Candidate>,
+    /// Those that turned out to start earlier.
+    again: BinaryHeap<Candidate>,
+    next_len: usize,
+}
+
+impl Newest {
+    fn new(unsorted: Vec<Candidate>) -> Self {
+        Self { unsorted, sorted: Vec::new(), again: BinaryHeap::new(), next_len: 1024 }
+    }
+
+    fn pop(&mut self) -> Option<Candidate> {
+        if self.sorted.is_empty() && !self.unsorted.is_empty() {
+            let older = self.unsorted.len().saturating_sub(self.next_len);
+            self.next_len *= 4;
+            if older > 0 {
+                self.unsorted.select_nth_unstable(older);
+            }
+            self.sorted = self.unsorted.split_off(older);
+            self.sorted.sort_unstable();
+        }
+        match (self.sorted.last(), self.again.peek()) {
+            (Some(fresh), Some(again)) if again > fresh => self.again.pop(),
+            (None, Some(_)) => self.again.pop(),
+            _ => self.sorted.pop(),
+        }
+    }
 }
 
 pub(crate) fn signed(time: u64) -> i64 {
@@ -120,17 +152,24 @@ pub(crate) struct Search<'q> {
     pub budget: &'q Budget,
     /// The span conditions in each part's numbers.
     matchers: Vec<PartMatcher<'q>>,
-    /// Columns to load for what is shown.
+    /// Columns to load for what is shown or tested.
     want: Want,
     matched: HashMap<(u32, u32), Arc<GroupMatches>>,
-    tree: Tree,
+    joiner: Joiner<'q>,
+    /// What a trace as a whole must pass, beyond the span conditions.
+    test: Option<&'q TraceTest<'q>>,
 }
+
+/// A condition on a whole trace.
+pub(crate) type TraceTest<'q> = dyn Fn(&WholeTrace) -> Result<bool, QueryError> + 'q;
 
 /// Where the span conditions hold in a row group, for spans in range.
 struct GroupMatches {
     rows: Vec<bool>,
     /// Traces with such a span.
     traces: Vec<bool>,
+    /// Of those, the ones that pass the test if they are whole here.
+    whole: Vec<bool>,
 }
 
 /// A trace whose spans are in memory, each once.
@@ -158,21 +197,30 @@ impl<'q> Search<'q> {
             range: query.range,
             budget: &query.budget,
             matchers: view.inside.iter().map(|part| matcher.in_part(part)).collect::<Result<_, _>>()?,
+            joiner: Joiner::new(view, want.clone(), &query.budget),
             want,
             matched: HashMap::new(),
-            tree: Tree::default(),
+            test: None,
         })
     }
 
-    /// Calls `each` with the traces that have a matching span in range and whose start and end fit, newest first, until it returns false.
+    /// Only traces that pass `test` as a whole.
+    pub(crate) fn with_test(mut self, test: &'q TraceTest<'q>) -> Self {
+        self.test = Some(test);
+        self
+    }
+
+    /// Calls `each` with the traces that have a matching span in range, pass the test, and whose start and end fit, newest first, until it
+    /// returns false.
     pub(crate) fn run(
         &mut self,
         trace_fits: impl Fn(u64, u64) -> bool,
         mut each: impl FnMut(WholeTrace) -> Result<bool, QueryError>,
     ) -> Result<(), QueryError> {
-        let mut heap = candidates(self.view, self.range, &self.matchers, self.budget)?;
-        while let Some(mut candidate) = heap.pop() {
-            if !self.some_row_matches(&candidate)? {
+        let mut newest = Newest::new(candidates(self.view, self.range, &self.matchers, self.budget)?);
+        while let Some(mut candidate) = newest.pop() {
+            let (some_row, alone) = self.promises(&candidate)?;
+            if !some_row {
                 continue;
             }
             let outside = self.view.outside_of(candidate.id, self.cache, self.tenant)?;
@@ -181,24 +229,81 @@ impl<'q> Search<'q> {
                 let earlier = start < candidate.start;
                 (candidate.start, candidate.end, candidate.complete) = (start, end, true);
                 if earlier {
-                    heap.push(candidate);
+                    newest.again.push(candidate);
                     continue;
                 }
             }
-            if trace_fits(candidate.start, candidate.end) && !each(self.load(&candidate, &outside)?)? {
+            if !trace_fits(candidate.start, candidate.end) || (outside.is_empty() && alone == Some(false)) {
+                continue;
+            }
+            let trace = self.load(&candidate, &outside)?;
+            let tested = outside.is_empty() && alone == Some(true);
+            if let (false, Some(test)) = (tested, self.test)
+                && !test(&trace)?
+            {
+                continue;
+            }
+            if !each(trace)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn some_row_matches(&mut self, candidate: &Candidate) -> Result<bool, QueryError> {
-        for at in candidate.places.as_slice() {
-            if self.matches(at.part, at.group)?.traces[at.trace as usize] {
-                return Ok(true);
+    /// Calls `each` with the traces that have a matching span in range, in no order that means something. `whole`: fragments outside the range
+    /// matter too.
+    pub(crate) fn run_all(
+        &mut self,
+        whole: bool,
+        mut each: impl FnMut(&WholeTrace) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut apart = candidates(self.view, self.range, &self.matchers, self.budget)?;
+        apart.retain(|candidate| matches!(candidate.places, Places::Many(_)));
+        let of_apart: HashSet<At> =
+            apart.iter().flat_map(|candidate| candidate.places.as_slice()).copied().collect();
+        for (number, part) in self.view.inside.iter().enumerate() {
+            for group in 0..part.groups.len() {
+                let matches = self.match_rows(part, group, &self.matchers[number])?;
+                if !matches.traces.contains(&true) {
+                    continue;
+                }
+                let loaded = Arc::new(LoadedGroup::load(part, group, &self.want, self.budget)?);
+                for trace in (0..loaded.table.len()).filter(|trace| matches.traces[*trace]) {
+                    let at = At { part: number as u32, group: group as u32, trace: trace as u32 };
+                    if of_apart.contains(&at) {
+                        continue;
+                    }
+                    let id = loaded.table.ids[trace];
+                    if whole && !self.view.outside_of(id, self.cache, self.tenant)?.is_empty() {
+                        let (start, end) = (loaded.table.start[trace], loaded.table.end[trace]);
+                        apart.push(Candidate { start, id, end, places: Places::One(at), complete: false });
+                        continue;
+                    }
+                    each(&whole_trace(&loaded, trace, &matches))?;
+                }
             }
         }
-        Ok(false)
+        apart.sort_unstable_by_key(|candidate| candidate.id);
+        for candidate in apart {
+            if self.promises(&candidate)?.0 {
+                let outside = self.view.outside_of(candidate.id, self.cache, self.tenant)?;
+                each(&self.load(&candidate, &outside)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a row matches, and for a trace in one place, whether it passes the test if it is whole there.
+    fn promises(&mut self, candidate: &Candidate) -> Result<(bool, Option<bool>), QueryError> {
+        let places = candidate.places.as_slice();
+        for at in places {
+            let matches = self.matches(at.part, at.group)?;
+            if matches.traces[at.trace as usize] {
+                let alone = (places.len() == 1).then(|| matches.whole[at.trace as usize]);
+                return Ok((true, alone));
+            }
+        }
+        Ok((false, None))
     }
 
     fn matches(&mut self, part: u32, group: u32) -> Result<Arc<GroupMatches>, QueryError> {
@@ -214,6 +319,23 @@ impl<'q> Search<'q> {
 
     fn match_group(
         &self,
+        part: &Arc<Part>,
+        group: usize,
+        matcher: &PartMatcher<'_>,
+    ) -> Result<GroupMatches, QueryError> {
+        let mut matches = self.match_rows(part, group, matcher)?;
+        matches.whole = matches.traces.clone();
+        if let (Some(test), true) = (self.test, matches.traces.contains(&true)) {
+            let loaded = Arc::new(LoadedGroup::load(part, group, &self.want, self.budget)?);
+            for trace in (0..loaded.table.len()).filter(|trace| matches.traces[*trace]) {
+                matches.whole[trace] = test(&whole_trace(&loaded, trace, &matches))?;
+            }
+        }
+        Ok(matches)
+    }
+
+    fn match_rows(
+        &self,
         part: &Part,
         group: usize,
         matcher: &PartMatcher<'_>,
@@ -225,7 +347,7 @@ impl<'q> Search<'q> {
             rows.iter_mut().zip(in_range).for_each(|(keep, inside)| *keep &= inside);
         }
         let traces = (0..table.len()).map(|trace| rows[table.rows(trace)].contains(&true)).collect();
-        Ok(GroupMatches { rows, traces })
+        Ok(GroupMatches { rows, traces, whole: Vec::new() })
     }
 
     /// Start and end with the fragments outside.
@@ -244,35 +366,21 @@ impl<'q> Search<'q> {
     }
 
     fn load(&mut self, candidate: &Candidate, outside: &[Arc<Part>]) -> Result<WholeTrace, QueryError> {
-        let mut fragments = Vec::new();
-        let alone = candidate.places.as_slice().len() == 1 && outside.is_empty();
-        // Telling repeats apart takes every column.
-        let want = if alone { self.want.clone() } else { Want::everything() };
-        let mut masks: Vec<Option<Arc<GroupMatches>>> = Vec::new();
-        for part in outside {
-            // Files outside the range have no span in it, so none of theirs matches.
-            fragments.extend(fragments_in(part, candidate.id, &want, self.budget)?);
-            masks.resize(fragments.len(), None);
+        let places = candidate.places.as_slice();
+        if let (Places::One(at), []) = (&candidate.places, outside) {
+            let matches = self.matches(at.part, at.group)?;
+            return Ok(whole_trace(&self.joiner.group(*at, false)?, at.trace as usize, &matches));
         }
-        for at in candidate.places.as_slice() {
-            let part = &self.view.inside[at.part as usize];
-            let group = LoadedGroup::load(part, at.group as usize, &want, self.budget)?;
-            let rows = group.table.rows(at.trace as usize);
-            fragments.push(Fragment { group: Arc::new(group), rows });
-            masks.push(Some(self.matches(at.part, at.group)?));
+        let mut trace = self.joiner.join(candidate.id, places, outside)?;
+        let mut masks = Vec::with_capacity(places.len());
+        for at in places {
+            masks.push(self.matches(at.part, at.group)?);
         }
-        let spans: Vec<(u32, u32, Parent)> = if alone {
-            whole_rows(&fragments[0])
-        } else {
-            join(&fragments, &mut self.tree)?
-                .iter()
-                .map(|span| (span.fragment, span.row, span.parent))
-                .collect()
-        };
+        // Files outside the range have no span in it, so none of theirs matches.
         let holds =
-            |fragment: u32, row: u32| masks[fragment as usize].as_ref().is_some_and(|m| m.rows[row as usize]);
-        let matches = spans.iter().map(|(fragment, row, _)| holds(*fragment, *row)).collect();
-        Ok(WholeTrace { id: candidate.id, fragments, spans, matches })
+            |fragment: u32, row: u32| masks.get(fragment as usize).is_some_and(|m| m.rows[row as usize]);
+        trace.matches = trace.spans.iter().map(|(fragment, row, _)| holds(*fragment, *row)).collect();
+        Ok(trace)
     }
 }
 
@@ -287,7 +395,24 @@ fn whole_rows(fragment: &Fragment) -> Vec<(u32, u32, Parent)> {
     fragment.rows.clone().map(|row| (0, row as u32, parent(row))).collect()
 }
 
+/// A trace that is whole in one group.
+fn whole_trace(group: &Arc<LoadedGroup>, trace: usize, matches: &GroupMatches) -> WholeTrace {
+    let fragment = Fragment { group: group.clone(), rows: group.table.rows(trace) };
+    let spans = whole_rows(&fragment);
+    let matches = matches.rows[fragment.rows.clone()].to_vec();
+    WholeTrace { id: group.table.ids[trace], fragments: vec![fragment], spans, matches }
+}
+
 impl WholeTrace {
+    /// Spans match that are in range.
+    pub(crate) fn match_range(&mut self, range: TimeRange) {
+        let inside = |span: usize| {
+            let start = self.get(span, Fixed::Start);
+            range.overlaps(signed(start), signed(end_of(start, self.get(span, Fixed::Duration))))
+        };
+        self.matches = (0..self.spans.len()).map(inside).collect();
+    }
+
     pub(crate) fn place(&self, span: usize) -> (&LoadedGroup, usize) {
         let (fragment, row, _) = self.spans[span];
         (&self.fragments[fragment as usize].group, row as usize)
@@ -296,6 +421,10 @@ impl WholeTrace {
     pub(crate) fn get(&self, span: usize, column: Fixed) -> u64 {
         let (group, row) = self.place(span);
         group.rows.get(column, row)
+    }
+
+    pub(crate) fn start(&self, span: usize) -> u64 {
+        self.get(span, Fixed::Start)
     }
 
     /// Zero for a span that ends before it starts.
@@ -382,7 +511,7 @@ impl WholeTrace {
         })
     }
 
-    fn matched_span(
+    pub(crate) fn matched_span(
         &self,
         span: usize,
         attributes: impl Fn(&Self, usize) -> Result<Vec<(String, crate::query::Value)>, QueryError>,

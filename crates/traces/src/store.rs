@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use model::{Compression, TenantId, TraceId};
 use pipeline::{Accepted, Batch, Consumer, Refused};
 use ports::Record;
+use traceql::metrics::{Series, Steps};
 
 use crate::attributes::{attribute_of, want_attribute};
 use crate::block::read::Want;
@@ -20,7 +21,7 @@ use crate::query::{
     TraceSummary, Value,
 };
 use crate::search::Search;
-use crate::{by_id, catalog, red};
+use crate::{FoundTrace, TraceqlSearch, by_id, catalog, language, red};
 
 /// How the store behaves. Every bound has its default here.
 #[derive(Clone, Debug)]
@@ -93,6 +94,24 @@ impl TraceStore {
 }
 
 impl TraceStore {
+    /// Traces that a TraceQL query finds, newest first, exact.
+    pub fn traceql(&self, search: &TraceqlSearch) -> Result<Vec<FoundTrace>, QueryError> {
+        let view = self.view(&search.tenant, search.range)?;
+        language::search(search, &view, &self.cache)
+    }
+
+    /// Series of a TraceQL metrics query over `steps`.
+    pub fn traceql_metrics(
+        &self,
+        tenant: &TenantId,
+        query: &traceql::Query,
+        steps: Steps,
+        budget: &Budget,
+    ) -> Result<Vec<Series>, QueryError> {
+        let range = TimeRange { from_ns: steps.start_ns, to_ns: steps.end_ns - 1 };
+        language::metrics(tenant, query, steps, budget, &self.view(tenant, range)?, &self.cache)
+    }
+
     /// Names of services with spans in `range`, sorted.
     pub fn services(
         &self,

@@ -1,5 +1,6 @@
 //! The store against a naive model: spans in any order, cut and merged anywhere, come back as they were sent.
 
+mod language;
 mod search;
 
 use std::collections::BTreeMap;

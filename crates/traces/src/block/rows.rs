@@ -371,13 +371,14 @@ impl RowIndex {
         }
     }
 
+    /// None if the columns of events were not read; so with links.
     pub(crate) fn events(&self, rows: &Rows, row: usize) -> std::ops::Range<usize> {
-        let start = self.events[row] as usize;
+        let start = self.events.get(row).map_or(0, |start| *start as usize);
         start..start + rows.get(Fixed::EventCount, row) as usize
     }
 
     pub(crate) fn links(&self, rows: &Rows, row: usize) -> std::ops::Range<usize> {
-        let start = self.links[row] as usize;
+        let start = self.links.get(row).map_or(0, |start| *start as usize);
         start..start + rows.get(Fixed::LinkCount, row) as usize
     }
 

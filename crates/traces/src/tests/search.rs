@@ -10,7 +10,7 @@ use crate::query::{
 };
 
 /// Every span once, by trace.
-fn traces(requests: &[Vec<SpanSpec>]) -> BTreeMap<TraceId, Vec<SpanSpec>> {
+pub(super) fn traces(requests: &[Vec<SpanSpec>]) -> BTreeMap<TraceId, Vec<SpanSpec>> {
     let mut traces: BTreeMap<TraceId, Vec<SpanSpec>> = BTreeMap::new();
     for span in requests.iter().flatten() {
         let spans = traces.entry(span.trace_id).or_default();
@@ -21,18 +21,18 @@ fn traces(requests: &[Vec<SpanSpec>]) -> BTreeMap<TraceId, Vec<SpanSpec>> {
     traces
 }
 
-fn duration(span: &SpanSpec) -> u64 {
+pub(super) fn duration(span: &SpanSpec) -> u64 {
     (span.end.wrapping_sub(span.start) as i64).max(0) as u64
 }
 
-fn overlaps(range: TimeRange, span: &SpanSpec) -> bool {
+pub(super) fn overlaps(range: TimeRange, span: &SpanSpec) -> bool {
     range.overlaps(
         span.start as i64,
         i64::try_from(span.start.saturating_add(duration(span))).unwrap_or(i64::MAX),
     )
 }
 
-fn status(span: &SpanSpec) -> Status {
+pub(super) fn status(span: &SpanSpec) -> Status {
     Status::from_number(span.status.as_ref().map_or(0, |status| i64::from(status.0)))
 }
 
@@ -186,7 +186,7 @@ fn query() -> impl Strategy<Value = SearchQuery> {
 }
 
 /// Half of the requests cut to files, the others in heads, two of each.
-fn view_of(requests: &[Vec<SpanSpec>]) -> View {
+pub(super) fn view_of(requests: &[Vec<SpanSpec>]) -> View {
     let mut parts = Vec::new();
     for (number, some) in requests.chunks(requests.len().div_ceil(4).max(1)).enumerate() {
         let head = head_of(some);
