@@ -1,9 +1,10 @@
-//! Tempo's HTTP API: traces by id, search, tags. Errors are plain text.
+//! Tempo's HTTP API: traces by id, search by tags and by TraceQL, metrics, tags. Errors are plain text.
 
 mod jsonpb;
 mod search;
 mod tags;
 mod trace;
+mod traceql;
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
         .route(&path("traces/{id}"), ask(trace::by_id))
         .route(&path("v2/traces/{id}"), ask(trace::by_id_v2))
         .route(&path("search"), ask(search::search))
+        .route(&path("metrics/query_range"), ask(traceql::query_range))
+        .route(&path("metrics/query"), ask(traceql::query_instant))
         .route(&path("search/tags"), ask(tags::names))
         .route(&path("v2/search/tags"), ask(tags::names_v2))
         .route(&path("search/tag/{tag}/values"), ask(tags::values))

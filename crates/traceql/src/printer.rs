@@ -240,21 +240,31 @@ impl Display for Metric {
     }
 }
 
+impl MetricFunction {
+    /// The function's name alone.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::CountOverTime => "count_over_time",
+            Self::MinOverTime(_) => "min_over_time",
+            Self::MaxOverTime(_) => "max_over_time",
+            Self::SumOverTime(_) => "sum_over_time",
+            Self::AvgOverTime(_) => "avg_over_time",
+            Self::HistogramOverTime(_) => "histogram_over_time",
+            Self::QuantileOverTime(..) => "quantile_over_time",
+        }
+    }
+}
+
 impl Display for MetricFunction {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rate => f.write_str("rate()"),
-            Self::CountOverTime => f.write_str("count_over_time()"),
-            Self::MinOverTime(of) => write!(f, "min_over_time({of})"),
-            Self::MaxOverTime(of) => write!(f, "max_over_time({of})"),
-            Self::SumOverTime(of) => write!(f, "sum_over_time({of})"),
-            Self::AvgOverTime(of) => write!(f, "avg_over_time({of})"),
-            Self::HistogramOverTime(of) => write!(f, "histogram_over_time({of})"),
-            Self::QuantileOverTime(of, quantiles) => {
-                write!(f, "quantile_over_time({of}, ")?;
-                list(f, quantiles)?;
-                f.write_str(")")
-            }
+        write!(f, "{}(", self.name())?;
+        if let Some(of) = self.attribute() {
+            write!(f, "{of}")?;
         }
+        if let Self::QuantileOverTime(_, quantiles) = self {
+            quantiles.iter().try_for_each(|q| write!(f, ", {q}"))?;
+        }
+        f.write_str(")")
     }
 }

@@ -100,7 +100,7 @@ fn show(
             attributes: set
                 .attributes
                 .iter()
-                .map(|(name, value)| (name.clone(), view::shown(value)))
+                .map(|(name, value)| (name.clone(), Value::from(value)))
                 .collect(),
         });
     }

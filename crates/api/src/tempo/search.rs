@@ -9,30 +9,29 @@ use crate::doors::{Ask, Doors};
 use crate::refusal::Refusal;
 use crate::times::duration_ns;
 
-const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 10_000;
-const SPANS_PER_SET_DEFAULT: usize = 3;
-const SPANS_PER_SET_MAX: usize = 100;
+pub(super) const LIMIT_DEFAULT: usize = 20;
+pub(super) const LIMIT_MAX: usize = 10_000;
+pub(super) const SPANS_PER_SET_DEFAULT: usize = 3;
+pub(super) const SPANS_PER_SET_MAX: usize = 100;
 
 pub fn search(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
-    if let Some(query) = ask.params.get("q")
-        && query.trim() != "{}"
-    {
-        return Err(Refusal::bad(format!(
-            "invalid TraceQL query: {query:?}: this server searches by tags (tags, minDuration, maxDuration), only {{}} is evaluated"
-        )));
+    if let Some(text) = ask.params.get("q").filter(|text| !text.is_empty()) {
+        return super::traceql::search(doors, ask, text);
     }
     let query = query(ask)?;
     let found = doors.stores.traces.search(&query)?;
-    let by_tags = ask.params.get("q").is_none();
-    let traces: Vec<Value> = found.iter().map(|trace| summary(trace, by_tags)).collect();
-    let metrics = json!({
-        "inspectedTraces": found.len(),
+    let traces: Vec<Value> = found.iter().map(|trace| summary(trace)).collect();
+    Ok(Answer::json(json!({ "traces": traces, "metrics": metrics(ask, found.len()) }).to_string()))
+}
+
+/// What the question cost.
+pub fn metrics(ask: &Ask, traces: usize) -> Value {
+    json!({
+        "inspectedTraces": traces,
         "inspectedBytes": ask.budget.spent_bytes().to_string(),
         "completedJobs": 1,
         "totalJobs": 1,
-    });
-    Ok(Answer::json(json!({ "traces": traces, "metrics": metrics }).to_string()))
+    })
 }
 
 fn query(ask: &Ask) -> Result<SearchQuery, Refusal> {
@@ -60,7 +59,7 @@ fn query(ask: &Ask) -> Result<SearchQuery, Refusal> {
     Ok(query)
 }
 
-fn positive(ask: &Ask, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
+pub(super) fn positive(ask: &Ask, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
     let number = ask.params.parse::<usize>(name, "a number")?.unwrap_or(default);
     match number {
         0 => Err(Refusal::bad(format!("invalid {name}: must be a positive number"))),
@@ -151,7 +150,7 @@ fn quoted_value(quoted: &str) -> Option<(String, &str)> {
     None
 }
 
-fn summary(trace: &TraceSummary, by_tags: bool) -> Value {
+pub(super) fn summary(trace: &TraceSummary) -> Value {
     let mut out = json!({
         "traceID": trace.trace_id.to_string(),
         "startTimeUnixNano": trace.start_ns.to_string(),
@@ -166,12 +165,8 @@ fn summary(trace: &TraceSummary, by_tags: bool) -> Value {
         out["rootTraceName"] = name.into();
     }
     if trace.matched > 0 {
-        let set =
-            json!({ "spans": trace.spans.iter().map(span).collect::<Vec<_>>(), "matched": trace.matched });
-        out["spanSets"] = json!([set]);
-        if !by_tags {
-            out["spanSet"] = set;
-        }
+        let spans: Vec<Value> = trace.spans.iter().map(span).collect();
+        out["spanSets"] = json!([{ "spans": spans, "matched": trace.matched }]);
     }
     let services = trace.services.iter().map(|stats| {
         let mut entry = json!({ "spanCount": stats.span_count });
@@ -184,7 +179,7 @@ fn summary(trace: &TraceSummary, by_tags: bool) -> Value {
     out
 }
 
-fn span(span: &MatchedSpan) -> Value {
+pub(super) fn span(span: &MatchedSpan) -> Value {
     let attributes: Vec<Value> = span
         .attributes
         .iter()

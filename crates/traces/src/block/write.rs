@@ -15,7 +15,7 @@ use super::schema::Schema;
 use super::trace_table::TraceTable;
 
 /// Chunks smaller than this share a section.
-const OWN_SECTION_MIN_BYTES: usize = 192;
+const OWN_SECTION_MIN_BYTES: usize = 1536;
 
 /// Writes what one tenant has in a file.
 pub(crate) struct TenantWriter<'f> {

@@ -68,7 +68,7 @@ impl<'t> LanguageTrace<'t> {
                 Attribute::Intrinsic(intrinsic) => intrinsic.name().to_owned(),
             };
             if value != Static::Nil && !values.iter().any(|(have, _)| *have == name) {
-                values.push((name, shown(&value)));
+                values.push((name, Value::from(&value)));
             }
         }
         language.finish()?;
@@ -250,12 +250,14 @@ fn constant(value: Value) -> Static {
 }
 
 /// A value as answers show it: statuses and kinds by name, durations in nanoseconds.
-pub(super) fn shown(value: &Static) -> Value {
-    match value {
-        Static::Nil => Value::String("nil".into()),
-        Static::Int(value) | Static::Duration(value) => Value::Int(*value),
-        Static::Float(value) => Value::Double(*value),
-        Static::Bool(value) => Value::Bool(*value),
-        Static::String(_) | Static::Status(_) | Static::Kind(_) => Value::String(value.label()),
+impl From<&Static> for Value {
+    fn from(value: &Static) -> Self {
+        match value {
+            Static::Nil => Self::String("nil".into()),
+            Static::Int(value) | Static::Duration(value) => Self::Int(*value),
+            Static::Float(value) => Self::Double(*value),
+            Static::Bool(value) => Self::Bool(*value),
+            Static::String(_) | Static::Status(_) | Static::Kind(_) => Self::String(value.label()),
+        }
     }
 }
