@@ -20,7 +20,7 @@ pub fn search(doors: &Doors, ask: &Ask) -> Result<Answer, Refusal> {
     }
     let query = query(ask)?;
     let found = doors.stores.traces.search(&query)?;
-    let traces: Vec<Value> = found.iter().map(|trace| summary(trace)).collect();
+    let traces: Vec<Value> = found.iter().map(summary).collect();
     Ok(Answer::json(json!({ "traces": traces, "metrics": metrics(ask, found.len()) }).to_string()))
 }
 
