@@ -1,4 +1,4 @@
-//! Blocks whose tables and directory are read, kept between queries. Bounded by [`OPEN_BLOCKS_MAX`]; the oldest go first.
+//! Blocks whose tables and directory are read, kept between queries. Bounded by [`OPEN_BYTES_MAX`]; the oldest go first.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use store::{BlockHandle, ContainerError};
 
 use crate::block::TenantBlock;
 
-/// Parts of blocks (one tenant in one file) that stay open.
-pub(crate) const OPEN_BLOCKS_MAX: usize = 1024;
+/// Memory of tables and directories that stay; one that is larger alone stays until the next comes.
+pub(crate) const OPEN_BYTES_MAX: usize = 64 << 20;
 
 type Key = (String, TenantId);
 
@@ -23,6 +23,7 @@ pub(crate) struct OpenBlocks {
 struct State {
     open: HashMap<Key, Arc<TenantBlock>>,
     order: VecDeque<Key>,
+    bytes: usize,
 }
 
 impl OpenBlocks {
@@ -38,19 +39,28 @@ impl OpenBlocks {
         }
         let Some(block) = TenantBlock::open(file.reader()?, tenant, true)? else { return Ok(None) };
         let block = Arc::new(block);
-        let mut state = self.state.lock();
-        if state.open.insert(key.clone(), block.clone()).is_none() {
-            state.order.push_back(key);
-        }
-        while state.order.len() > OPEN_BLOCKS_MAX {
-            if let Some(oldest) = state.order.pop_front() {
-                state.open.remove(&oldest);
-            }
-        }
+        self.state.lock().add(key, block.clone());
         Ok(Some(block))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().open.len()
+    /// Memory that is held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+}
+
+impl State {
+    fn add(&mut self, key: Key, block: Arc<TenantBlock>) {
+        let bytes = block.bytes();
+        // Two queries may have opened it at once.
+        if self.open.insert(key.clone(), block).is_some() {
+            return;
+        }
+        self.order.push_back(key);
+        self.bytes += bytes;
+        while self.bytes > OPEN_BYTES_MAX && self.order.len() > 1 {
+            let oldest = self.order.pop_front().and_then(|oldest| self.open.remove(&oldest));
+            self.bytes -= oldest.map_or(0, |oldest| oldest.bytes());
+        }
     }
 }

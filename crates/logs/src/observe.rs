@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use telemetry::{Counter, Registry};
 
-use crate::blocks::OPEN_BLOCKS_MAX;
+use crate::blocks::OPEN_BYTES_MAX;
 use crate::checks::Refusals;
 use crate::config::Config;
 use crate::store::LogStore;
@@ -19,9 +19,9 @@ impl Metrics {
     pub(crate) fn new(registry: &Registry, config: &Config) -> Self {
         let bound = |name: &str, help: &str, value: usize| registry.gauge(name, help, &[]).set(value as i64);
         bound(
-            "oriel_logs_open_blocks_max",
-            "Most parts of blocks whose tables stay in memory.",
-            OPEN_BLOCKS_MAX,
+            "oriel_logs_open_blocks_bytes_max",
+            "Most memory of tables of blocks that stay open.",
+            OPEN_BYTES_MAX,
         );
         bound(
             "oriel_logs_known_origins_max",
@@ -48,9 +48,9 @@ impl Metrics {
             self.registry.sampled(name, help, &[], sample);
         };
         sampled(
-            "oriel_logs_open_blocks",
-            "Parts of blocks whose tables are in memory.",
-            LogStore::open_blocks,
+            "oriel_logs_open_blocks_bytes",
+            "Memory of tables of blocks that stay open.",
+            LogStore::open_blocks_bytes,
         );
         sampled("oriel_logs_known_origins", "Resources and scopes that are remembered as parsed.", |store| {
             store.lane().engine().origins().len()

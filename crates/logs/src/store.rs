@@ -149,9 +149,9 @@ impl LogStore {
             .collect()
     }
 
-    /// Blocks whose tables are in memory, for `/metrics`.
-    pub fn open_blocks(&self) -> usize {
-        self.blocks.len()
+    /// Memory of tables of blocks that stay open, for `/metrics`.
+    pub fn open_blocks_bytes(&self) -> usize {
+        self.blocks.bytes()
     }
 
     fn plan(&self, query: &StreamQuery) -> Result<Plan, QueryError> {

@@ -2,7 +2,7 @@
 //!
 //! Every reference in a file is checked when it is opened, so that whoever walks tables afterwards needs no checks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use model::{Labels, SpanId, TenantId, TraceId};
 use parking_lot::Mutex;
@@ -11,7 +11,7 @@ use store::column::{put_ints, take_ints};
 use store::{BlockReader, BlockWriter, Codec, ContainerError, SectionKey};
 use wire::pprof::{Function, Label, Line, Location, Mapping};
 
-use crate::part::{ProfileRow, Samples, Tables};
+use crate::part::{Details, Index, ProfileRow, Samples};
 use crate::symbols::{Node, Symbols};
 use crate::write::{Source, join};
 
@@ -41,7 +41,7 @@ pub(crate) fn write_tenant(
     from_ns: i64,
     zstd_level: i32,
 ) -> Result<Option<Written>, ContainerError> {
-    if !sources.iter().any(|source| source.tables().profiles.iter().any(|profile| profile.ts_ns >= from_ns)) {
+    if !sources.iter().any(|source| source.index().profiles.iter().any(|profile| profile.ts_ns >= from_ns)) {
         return Ok(None);
     }
     let tenant = block.tenant(tenant);
@@ -49,7 +49,7 @@ pub(crate) fn write_tenant(
     let mut columns: [Vec<i64>; 4] = Default::default();
     let mut groups = 0;
     let mut group_of = Vec::new();
-    let tables = join(sources, from_ns, &mut |rows| {
+    let (index, details) = join(sources, from_ns, &mut |rows| {
         for (stack, link, label_set, value) in rows {
             let row = [i64::from(*stack), *value, i64::from(*link), i64::from(*label_set)];
             columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
@@ -63,14 +63,14 @@ pub(crate) fn write_tenant(
     })?;
     put_group(block, key(SAMPLES, groups), &mut columns, zstd_level);
     let mut add = |kind, bytes: &[u8]| block.add(key(kind, 0), bytes, Codec::Zstd, zstd_level);
-    add(SERIES, &put_series(&tables.series));
-    add(PROFILES, &put_profiles(&tables.profiles, &group_of));
-    add(SYMBOLS, &put_symbols(&tables.symbols));
-    add(LINKS, &put_links(&tables.links));
-    add(LABEL_SETS, &put_label_sets(&tables.label_sets));
-    let times = tables.profiles.iter().map(|profile| profile.ts_ns);
+    add(SERIES, &put_series(&index.series));
+    add(PROFILES, &put_profiles(&index.profiles, &group_of));
+    add(SYMBOLS, &put_symbols(&details.symbols));
+    add(LINKS, &put_links(&details.links));
+    add(LABEL_SETS, &put_label_sets(&details.label_sets));
+    let times = index.profiles.iter().map(|profile| profile.ts_ns);
     Ok(Some(Written {
-        profiles: tables.profiles.len() as u64,
+        profiles: index.profiles.len() as u64,
         min_ns: times.clone().min().unwrap_or(i64::MAX),
         max_ns: times.max().unwrap_or(i64::MIN),
     }))
@@ -195,7 +195,9 @@ pub(crate) struct TenantBlock {
     /// Whether what is read is worth keeping: what a merge reads is read once.
     use_cache: bool,
     tenant: u32,
-    tables: Tables,
+    index: Index,
+    /// Read when the first sample is asked for.
+    details: OnceLock<Details>,
     /// Row group and first row of each profile's samples.
     places: Vec<(u64, usize)>,
     /// The group that was read last.
@@ -215,10 +217,6 @@ impl TenantBlock {
         let series = take_series(&reader.require(key(SERIES))?).ok_or_else(|| corrupt(SERIES))?;
         let (profiles, group_of) =
             take_profiles(&reader.require(key(PROFILES))?, series.len()).ok_or_else(|| corrupt(PROFILES))?;
-        let symbols = take_symbols(&reader.require(key(SYMBOLS))?).ok_or_else(|| corrupt(SYMBOLS))?;
-        let links = take_links(&reader.require(key(LINKS))?).ok_or_else(|| corrupt(LINKS))?;
-        let label_sets = take_label_sets(&reader.require(key(LABEL_SETS))?, symbols.strings.len())
-            .ok_or_else(|| corrupt(LABEL_SETS))?;
         let (mut last, mut row) = (0, 0usize);
         let mut places = Vec::with_capacity(profiles.len());
         for (profile, group) in profiles.iter().zip(group_of) {
@@ -228,8 +226,30 @@ impl TenantBlock {
             places.push((group as u64, row));
             row += profile.sample_count as usize;
         }
-        let tables = Tables { series, profiles, symbols, links, label_sets };
-        Ok(Some(Self { reader, use_cache, tenant: number, tables, places, last: Mutex::default() }))
+        let index = Index { series, profiles };
+        let (details, last) = (OnceLock::new(), Mutex::default());
+        Ok(Some(Self { reader, use_cache, tenant: number, index, details, places, last }))
+    }
+
+    /// Memory that this takes once all of it is read, roughly: tables unpack to about eight times what is stored.
+    pub(crate) fn bytes(&self) -> usize {
+        let stored = |kind| self.reader.stored_len(SectionKey { tenant: self.tenant, kind, id: 0 }) as usize;
+        [SERIES, PROFILES, SYMBOLS, LINKS, LABEL_SETS].into_iter().map(stored).sum::<usize>() * 8
+    }
+
+    fn read_details(&self) -> Result<Details, ContainerError> {
+        let key = |kind| SectionKey { tenant: self.tenant, kind, id: 0 };
+        let corrupt = |kind| self.reader.corrupt(key(kind), "section does not parse");
+        // Read once and then kept decoded: nothing for the cache of sections.
+        let section = |kind| {
+            let missing = || self.reader.corrupt(key(kind), "section is missing");
+            self.reader.section_uncached(key(kind))?.ok_or_else(missing)
+        };
+        let symbols = take_symbols(&section(SYMBOLS)?).ok_or_else(|| corrupt(SYMBOLS))?;
+        let links = take_links(&section(LINKS)?).ok_or_else(|| corrupt(LINKS))?;
+        let label_sets = take_label_sets(&section(LABEL_SETS)?, symbols.strings.len())
+            .ok_or_else(|| corrupt(LABEL_SETS))?;
+        Ok(Details { symbols, links, label_sets })
     }
 
     fn group(&self, group: u64) -> Result<Arc<Samples>, ContainerError> {
@@ -245,7 +265,7 @@ impl TenantBlock {
                 .section_uncached(key)?
                 .ok_or_else(|| self.reader.corrupt(key, "section is missing"))?
         };
-        let samples = take_samples(&section, &self.tables)
+        let samples = take_samples(&section, self.details()?)
             .ok_or_else(|| self.reader.corrupt(key, "samples do not parse"))?;
         let samples = Arc::new(samples);
         *last = Some((group, samples.clone()));
@@ -254,12 +274,20 @@ impl TenantBlock {
 }
 
 impl Source for TenantBlock {
-    fn tables(&self) -> &Tables {
-        &self.tables
+    fn index(&self) -> &Index {
+        &self.index
+    }
+
+    fn details(&self) -> Result<&Details, ContainerError> {
+        if let Some(details) = self.details.get() {
+            return Ok(details);
+        }
+        let details = self.read_details()?;
+        Ok(self.details.get_or_init(|| details))
     }
 
     fn samples(&self, profile: usize) -> Result<Samples, ContainerError> {
-        let count = self.tables.profiles[profile].sample_count as usize;
+        let count = self.index.profiles[profile].sample_count as usize;
         if count == 0 {
             return Ok(Samples::default());
         }
@@ -472,7 +500,7 @@ fn take_label_sets(mut input: &[u8], strings: usize) -> Option<Vec<Vec<Label>>> 
         .collect()
 }
 
-fn take_samples(mut input: &[u8], tables: &Tables) -> Option<Samples> {
+fn take_samples(mut input: &[u8], tables: &Details) -> Option<Samples> {
     let input = &mut input;
     let count = take_count(input)?;
     let samples = Samples {

@@ -19,7 +19,7 @@ pub struct Head {
 
 impl Head {
     pub(crate) fn push(&self, offset: u64, tenant: TenantId, part: Part) {
-        if part.tables.profiles.is_empty() {
+        if part.index.profiles.is_empty() {
             return;
         }
         self.bytes.fetch_add(part.bytes(), Ordering::Relaxed);

@@ -43,11 +43,16 @@ pub(crate) struct ProfileRow {
     pub(crate) sample_count: u32,
 }
 
-/// Everything of a part but its samples.
+/// What there is: enough to say which profiles a question is about.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tables {
+pub(crate) struct Index {
     pub(crate) series: Vec<Arc<Labels>>,
     pub(crate) profiles: Vec<ProfileRow>,
+}
+
+/// What samples point into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
     pub(crate) symbols: Symbols,
     pub(crate) links: Vec<(TraceId, SpanId)>,
     /// Strings are places in the symbols' strings.
@@ -57,20 +62,21 @@ pub(crate) struct Tables {
 /// A part in memory. Samples lie in the order of profiles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Part {
-    pub(crate) tables: Tables,
+    pub(crate) index: Index,
+    pub(crate) details: Details,
     pub(crate) samples: Samples,
 }
 
 impl Part {
     /// Memory held, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        let symbols = &self.tables.symbols;
+        let symbols = &self.details.symbols;
         let strings: usize = symbols.strings.iter().map(|text| text.len() + 16).sum();
         strings
             + symbols.functions.len() * 24
             + symbols.locations.len() * 80
             + symbols.nodes.len() * 8
             + self.samples.len() * 20
-            + self.tables.profiles.len() * size_of::<ProfileRow>()
+            + self.index.profiles.len() * size_of::<ProfileRow>()
     }
 }

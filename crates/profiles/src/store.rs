@@ -14,32 +14,52 @@ use pipeline::{Accepted, Batch, Consumer, Refused};
 use ports::Record;
 use rustc_hash::{FxHashMap, FxHashSet};
 use store::{AppendError, BlockHandle, ContainerError, Deps, Lane, LaneConfig, Snapshot, StoreError};
+use telemetry::Counter;
 use wire::pprof::{Profile, Sample, ValueType};
 
 use crate::block::TenantBlock;
 use crate::config::Config;
 use crate::engine::{Prepared, ProfileEngine};
-use crate::part::{Part, ProfileRow};
+use crate::part::{Details, Part, ProfileRow};
 use crate::profile_type::ProfileType;
 use crate::query::{ProfileQuery, ProfileSummary, QueryError, SeriesPoints, SeriesQuery};
 use crate::symbols::{Interner, Mover};
 use crate::tree::{Tree, TreeBuilder};
 use crate::write::{InMemory, Source};
 
-/// Parts of blocks (one tenant in one file) whose tables stay in memory between queries.
-const OPEN_BLOCKS_MAX: usize = 64;
+/// Memory of tables of blocks that stay between queries; one that is larger alone stays until the next comes.
+const OPEN_BYTES_MAX: usize = 64 << 20;
 
 /// The profile store.
 pub struct ProfileStore {
     lane: Arc<Lane<ProfileEngine>>,
     blocks: OpenBlocks,
+    taken: Counter,
+    refused: Counter,
 }
 
 impl ProfileStore {
     /// Opens the store and brings back what the journal holds. Blocking.
     pub fn open(deps: Deps, lane: LaneConfig, config: Config) -> Result<Arc<Self>, StoreError> {
+        let registry = deps.registry.clone();
         let lane = Lane::open(ProfileEngine::new(config), deps, lane)?;
-        Ok(Arc::new(Self { lane, blocks: OpenBlocks::default() }))
+        let store = Arc::new(Self {
+            lane,
+            blocks: OpenBlocks::default(),
+            taken: registry.counter(
+                "oriel_profiles_taken_total",
+                "Profiles taken, one of each sample type.",
+                &[],
+            ),
+            refused: registry.counter("oriel_profiles_refused_total", "Profiles refused for a limit.", &[]),
+        });
+        let help = "Most memory of tables of blocks that stay open.";
+        registry.gauge("oriel_profiles_open_blocks_bytes_max", help, &[]).set(OPEN_BYTES_MAX as i64);
+        let watched = Arc::downgrade(&store);
+        let sample = move || watched.upgrade().map_or(0.0, |store| store.blocks.bytes() as f64);
+        let help = "Memory of tables of blocks that stay open.";
+        registry.sampled("oriel_profiles_open_blocks_bytes", help, &[], sample);
+        Ok(store)
     }
 
     /// The spine under this store.
@@ -129,7 +149,8 @@ impl ProfileStore {
 impl Consumer for ProfileStore {
     async fn consume(&self, batch: Batch) -> Result<Accepted, Refused> {
         let parsed = self.lane.engine().check(&batch).map_err(Refused::Bad)?;
-        let items = parsed.part.tables.profiles.len() as u64;
+        let items = parsed.part.index.profiles.len() as u64;
+        self.refused.add(parsed.refused);
         if items == 0 {
             return if parsed.refused == 0 {
                 Ok(Accepted::default())
@@ -147,6 +168,7 @@ impl Consumer for ProfileStore {
             payload,
         };
         self.lane.append(record, Prepared::new(batch.tenant, parsed.part)).await.map_err(refused)?;
+        self.taken.add(items);
         Ok(Accepted { items, rejected: parsed.refused, message: parsed.reason })
     }
 }
@@ -173,9 +195,15 @@ pub(crate) struct OpenBlocks {
 struct OpenState {
     open: HashMap<(String, TenantId), Arc<TenantBlock>>,
     order: VecDeque<(String, TenantId)>,
+    bytes: usize,
 }
 
 impl OpenBlocks {
+    /// Memory that is held.
+    fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     fn open(
         &self,
         file: &BlockHandle,
@@ -188,13 +216,14 @@ impl OpenBlocks {
         let Some(block) = TenantBlock::open(file.reader()?, tenant, true)? else { return Ok(None) };
         let block = Arc::new(block);
         let mut state = self.state.lock();
+        // Two queries may have opened it at once.
         if state.open.insert(key.clone(), block.clone()).is_none() {
             state.order.push_back(key);
+            state.bytes += block.bytes();
         }
-        while state.order.len() > OPEN_BLOCKS_MAX {
-            if let Some(oldest) = state.order.pop_front() {
-                state.open.remove(&oldest);
-            }
+        while state.bytes > OPEN_BYTES_MAX && state.order.len() > 1 {
+            let oldest = state.order.pop_front().and_then(|oldest| state.open.remove(&oldest));
+            state.bytes -= oldest.map_or(0, |oldest| oldest.bytes());
         }
         Ok(Some(block))
     }
@@ -256,7 +285,7 @@ impl<'a> View<'a> {
         let mut seen: FxHashSet<(i64, u64)> = FxHashSet::default();
         let mut show = |source: &dyn Source| {
             selection.budget.check()?;
-            let tables = source.tables();
+            let tables = source.index();
             let selected: Vec<bool> = tables.series.iter().map(|labels| selection.selects(labels)).collect();
             let in_range =
                 |profile: &ProfileRow| (selection.from_ns..selection.to_ns).contains(&profile.ts_ns);
@@ -288,7 +317,7 @@ impl<'a> View<'a> {
         query: &ProfileQuery,
         visit: &mut dyn FnMut(usize, u32, i64, u32),
     ) -> Result<(), QueryError> {
-        let links = linked(source, query);
+        let links = linked(source, query)?;
         for place in profiles {
             let samples = source.samples(*place)?;
             query.budget.spend(samples.len() as u64 * 20)?;
@@ -309,7 +338,7 @@ impl<'a> View<'a> {
                 let sum = values.entry(stack).or_default();
                 *sum = sum.saturating_add(value);
             })?;
-            tree.add(&source.tables().symbols, &values);
+            tree.add(&source.details()?.symbols, &values);
             Ok(())
         })?;
         Ok(tree.finish())
@@ -318,14 +347,14 @@ impl<'a> View<'a> {
     pub(crate) fn merged_pprof(&self, query: &ProfileQuery) -> Result<Profile, QueryError> {
         let mut merged = MergedPprof::default();
         self.each_source(&selection(query), &mut |source, profiles| {
-            let tables = source.tables();
+            let tables = source.index();
             profiles.iter().for_each(|place| merged.heading(&tables.profiles[*place], &tables.series));
             let mut rows: FxHashMap<(u32, u32), i64> = FxHashMap::default();
             Self::each_sample(source, profiles, query, &mut |_, stack, value, labels| {
                 let sum = rows.entry((stack, labels)).or_default();
                 *sum = sum.saturating_add(value);
             })?;
-            merged.add(source, rows);
+            merged.add(source.details()?, rows);
             Ok(())
         })?;
         Ok(merged.finish())
@@ -344,7 +373,7 @@ impl<'a> View<'a> {
         };
         let mut groups: BTreeMap<Labels, BTreeMap<i64, i64>> = BTreeMap::new();
         self.each_source(&selection(query), &mut |source, profiles| {
-            let tables = source.tables();
+            let tables = source.index();
             let mut totals: Vec<i64> = profiles.iter().map(|place| tables.profiles[*place].total).collect();
             if !query.spans.is_empty() || !query.traces.is_empty() {
                 totals.fill(0);
@@ -380,8 +409,8 @@ impl<'a> View<'a> {
     ) -> Result<Vec<ProfileSummary>, QueryError> {
         let mut found: Vec<ProfileSummary> = Vec::new();
         self.each_source(&selection(query), &mut |source, profiles| {
-            let tables = source.tables();
-            let links = linked(source, query);
+            let tables = source.index();
+            let links = linked(source, query)?;
             for place in profiles {
                 let profile = &tables.profiles[*place];
                 if let Some(links) = &links
@@ -414,7 +443,7 @@ impl<'a> View<'a> {
         };
         let mut series: BTreeSet<Arc<Labels>> = BTreeSet::new();
         self.each_source(&selection, &mut |source, profiles| {
-            let tables = source.tables();
+            let tables = source.index();
             let used: FxHashSet<u32> = profiles.iter().map(|place| tables.profiles[*place].series).collect();
             series.extend(used.into_iter().map(|place| tables.series[place as usize].clone()));
             Ok(())
@@ -424,15 +453,15 @@ impl<'a> View<'a> {
 }
 
 /// Which links (0: none, else place plus one) the query wants; `None`: all samples.
-fn linked(source: &dyn Source, query: &ProfileQuery) -> Option<Vec<bool>> {
+fn linked(source: &dyn Source, query: &ProfileQuery) -> Result<Option<Vec<bool>>, ContainerError> {
     if query.spans.is_empty() && query.traces.is_empty() {
-        return None;
+        return Ok(None);
     }
     let wants = |(trace, span): &(model::TraceId, model::SpanId)| {
         (query.spans.is_empty() || query.spans.contains(span))
             && (query.traces.is_empty() || query.traces.contains(trace))
     };
-    Some(std::iter::once(false).chain(source.tables().links.iter().map(wants)).collect())
+    Ok(Some(std::iter::once(false).chain(source.details()?.links.iter().map(wants)).collect()))
 }
 
 /// A pprof profile that sources are added to.
@@ -457,8 +486,7 @@ impl MergedPprof {
         self.period = self.period.max(profile.period);
     }
 
-    fn add(&mut self, source: &dyn Source, rows: FxHashMap<(u32, u32), i64>) {
-        let tables = source.tables();
+    fn add(&mut self, tables: &Details, rows: FxHashMap<(u32, u32), i64>) {
         let mut mover = Mover::of_symbols(&tables.symbols);
         let mut rows: Vec<((u32, u32), i64)> = rows.into_iter().collect();
         rows.sort_unstable();

@@ -422,7 +422,7 @@ fn equal_symbols_of_a_file_are_there_once() {
     assert_eq!((world.files.len(), world.files[0].summary.items), (1, 6));
     let reader = world.files[0].reader().unwrap();
     let block = crate::block::TenantBlock::open(reader, &tenant(0), true).unwrap().unwrap();
-    let symbols = &crate::write::Source::tables(&block).symbols;
+    let symbols = &crate::write::Source::details(&block).unwrap().symbols;
     let functions: BTreeSet<&str> =
         symbols.functions.iter().map(|function| symbols.string(function.name)).collect();
     assert_eq!((functions.len(), symbols.functions.len()), (3, 3));

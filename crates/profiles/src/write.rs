@@ -10,12 +10,13 @@ use model::Labels;
 use rustc_hash::FxHashMap;
 use store::ContainerError;
 
-use crate::part::{Part, ProfileRow, Samples, Tables};
+use crate::part::{Details, Index, Part, ProfileRow, Samples};
 use crate::symbols::{Interner, Mover};
 
 /// A part whose samples are read when they are needed.
 pub(crate) trait Source {
-    fn tables(&self) -> &Tables;
+    fn index(&self) -> &Index;
+    fn details(&self) -> Result<&Details, ContainerError>;
     /// Samples of a profile, by its place in the tables.
     fn samples(&self, profile: usize) -> Result<Samples, ContainerError>;
 }
@@ -30,7 +31,7 @@ impl<'a> InMemory<'a> {
     pub(crate) fn new(part: &'a Part) -> Self {
         let mut start = 0;
         let starts = part
-            .tables
+            .index
             .profiles
             .iter()
             .map(|profile| {
@@ -44,13 +45,17 @@ impl<'a> InMemory<'a> {
 }
 
 impl Source for InMemory<'_> {
-    fn tables(&self) -> &Tables {
-        &self.part.tables
+    fn index(&self) -> &Index {
+        &self.part.index
+    }
+
+    fn details(&self) -> Result<&Details, ContainerError> {
+        Ok(&self.part.details)
     }
 
     fn samples(&self, profile: usize) -> Result<Samples, ContainerError> {
         let start = self.starts[profile];
-        let rows = start..start + self.part.tables.profiles[profile].sample_count as usize;
+        let rows = start..start + self.part.index.profiles[profile].sample_count as usize;
         let samples = &self.part.samples;
         Ok(Samples {
             stacks: samples.stacks[rows.clone()].to_vec(),
@@ -71,19 +76,19 @@ struct Order {
 fn order(sources: &[&dyn Source], from_ns: i64) -> Order {
     let mut series: BTreeMap<&Arc<Labels>, u32> = BTreeMap::new();
     let live = |profile: &ProfileRow| profile.ts_ns >= from_ns;
-    for tables in sources.iter().map(|source| source.tables()) {
-        for profile in tables.profiles.iter().filter(|profile| live(profile)) {
-            series.insert(&tables.series[profile.series as usize], 0);
+    for index in sources.iter().map(|source| source.index()) {
+        for profile in index.profiles.iter().filter(|profile| live(profile)) {
+            series.insert(&index.series[profile.series as usize], 0);
         }
     }
     series.values_mut().zip(0..).for_each(|(number, next)| *number = next);
     let mut profiles = Vec::new();
-    for (source, tables) in sources.iter().map(|source| source.tables()).enumerate() {
-        for (place, profile) in tables.profiles.iter().enumerate().filter(|(_, profile)| live(profile)) {
-            profiles.push((source, place, series[&tables.series[profile.series as usize]]));
+    for (source, index) in sources.iter().map(|source| source.index()).enumerate() {
+        for (place, profile) in index.profiles.iter().enumerate().filter(|(_, profile)| live(profile)) {
+            profiles.push((source, place, series[&index.series[profile.series as usize]]));
         }
     }
-    let row = |source: usize, place: usize| &sources[source].tables().profiles[place];
+    let row = |source: usize, place: usize| &sources[source].index().profiles[place];
     profiles.sort_by_key(|(source, place, series)| (*series, row(*source, *place).ts_ns, *source, *place));
     // Copies of one profile stand at one series and time, not always side by side.
     let mut seen: Vec<u64> = Vec::new();
@@ -107,7 +112,8 @@ struct Joiner<'a> {
     interner: Interner,
     links: FxHashMap<(model::TraceId, model::SpanId), u32>,
     label_sets: FxHashMap<Vec<wire::pprof::Label>, u32>,
-    tables: Tables,
+    index: Index,
+    details: Details,
 }
 
 /// A sample row: stack, link, label set, value.
@@ -115,16 +121,16 @@ type Row = (u32, u32, u32, i64);
 
 impl Joiner<'_> {
     /// The samples of a profile in the numbers of the result, sorted, equal ones added up.
-    fn rows(&mut self, place: usize, tables: &Tables, samples: &Samples) -> Vec<Row> {
+    fn rows(&mut self, place: usize, from: &Details, samples: &Samples) -> Vec<Row> {
         let mover = &mut self.movers[place];
         let mut rows: Vec<Row> = Vec::with_capacity(samples.len());
         for row in 0..samples.len() {
-            let stack = mover.node(&mut self.interner, &tables.symbols.nodes, samples.stacks[row]);
+            let stack = mover.node(&mut self.interner, &from.symbols.nodes, samples.stacks[row]);
             let link = match (samples.links[row] as usize).checked_sub(1) {
                 None => 0,
                 Some(link) => {
-                    let (links, next) = (&mut self.tables.links, self.links.len() as u32 + 1);
-                    *self.links.entry(tables.links[link]).or_insert_with_key(|link| {
+                    let (links, next) = (&mut self.details.links, self.links.len() as u32 + 1);
+                    *self.links.entry(from.links[link]).or_insert_with_key(|link| {
                         links.push(*link);
                         next
                     })
@@ -133,14 +139,14 @@ impl Joiner<'_> {
             let label_set = match (samples.label_sets[row] as usize).checked_sub(1) {
                 None => 0,
                 Some(set) => {
-                    let mut labels = tables.label_sets[set].clone();
+                    let mut labels = from.label_sets[set].clone();
                     for label in &mut labels {
                         label.key = mover.string(&mut self.interner, label.key);
                         label.text = mover.string(&mut self.interner, label.text);
                         label.number_unit = mover.string(&mut self.interner, label.number_unit);
                     }
                     labels.sort_unstable();
-                    let (sets, next) = (&mut self.tables.label_sets, self.label_sets.len() as u32 + 1);
+                    let (sets, next) = (&mut self.details.label_sets, self.label_sets.len() as u32 + 1);
                     *self.label_sets.entry(labels).or_insert_with_key(|labels| {
                         sets.push(labels.clone());
                         next
@@ -161,28 +167,30 @@ impl Joiner<'_> {
     }
 }
 
-/// Joins parts; profiles before `from_ns` are left out. Rows go to `write`, profile by profile; the tables come back at the end.
+/// Joins parts; profiles before `from_ns` are left out. Rows go to `write`, profile by profile; the rest comes back at the end.
 pub(crate) fn join(
     sources: &[&dyn Source],
     from_ns: i64,
     write: &mut dyn FnMut(&[Row]) -> Result<(), ContainerError>,
-) -> Result<Tables, ContainerError> {
+) -> Result<(Index, Details), ContainerError> {
     let Order { series, profiles } = order(sources, from_ns);
+    let details = sources.iter().map(|source| source.details()).collect::<Result<Vec<_>, _>>()?;
     let mut joiner = Joiner {
-        movers: sources.iter().map(|source| Mover::of_symbols(&source.tables().symbols)).collect(),
+        movers: details.iter().map(|details| Mover::of_symbols(&details.symbols)).collect(),
         interner: Interner::default(),
         links: FxHashMap::default(),
         label_sets: FxHashMap::default(),
-        tables: Tables { series, ..Tables::default() },
+        index: Index { series, ..Index::default() },
+        details: Details::default(),
     };
     for (place, profile, series) in profiles {
         let source = sources[place];
         let samples = source.samples(profile)?;
-        let rows = joiner.rows(place, source.tables(), &samples);
-        let row = source.tables().profiles[profile];
-        joiner.tables.profiles.push(ProfileRow { series, sample_count: rows.len() as u32, ..row });
+        let rows = joiner.rows(place, details[place], &samples);
+        let row = source.index().profiles[profile];
+        joiner.index.profiles.push(ProfileRow { series, sample_count: rows.len() as u32, ..row });
         write(&rows)?;
     }
-    joiner.tables.symbols = joiner.interner.finish();
-    Ok(joiner.tables)
+    joiner.details.symbols = joiner.interner.finish();
+    Ok((joiner.index, joiner.details))
 }

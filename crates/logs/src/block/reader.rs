@@ -59,6 +59,19 @@ impl TenantBlock {
         Ok(Some(Self { reader, use_cache, tenant: number, names, streams, origins, groups }))
     }
 
+    /// Memory that tables and directory take, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let pair = |(name, value): (&str, &str)| name.len() + value.len() + 32;
+        let streams: usize = self.streams.iter().flat_map(|labels| labels.iter()).map(pair).sum();
+        let shared = self.origins.iter().flatten();
+        let origins: usize = shared.map(|(name, value)| pair((name, value))).sum();
+        let groups = self.groups.iter().map(|group| {
+            let levels: usize = group.runs.iter().map(|run| size_of_val(&*run.levels)).sum();
+            levels + group.runs.len() * size_of::<Run>() + group.columns.len() * 8 + size_of::<GroupInfo>()
+        });
+        streams + origins + groups.sum::<usize>()
+    }
+
     fn key(&self, kind: u16, id: u64) -> SectionKey {
         SectionKey { tenant: self.tenant, kind, id }
     }

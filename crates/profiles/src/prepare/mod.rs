@@ -83,7 +83,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Parsed {
-        self.part.tables.symbols = self.interner.finish();
+        self.part.details.symbols = self.interner.finish();
         Parsed { part: self.part, refused: self.refused, reason: self.reason }
     }
 
@@ -103,12 +103,12 @@ impl<'a> Builder<'a> {
         let labels = Arc::new(heading.series);
         let next = self.series.len() as u32;
         let series = *self.series.entry(labels.clone()).or_insert_with(|| {
-            self.part.tables.series.push(labels);
+            self.part.index.series.push(labels);
             next
         });
         // A retry brings the same body again; within a body every profile is its own.
         let content =
-            self.body_hash ^ (self.part.tables.profiles.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            self.body_hash ^ (self.part.index.profiles.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Some(ProfileRow {
             series,
             ts_ns: heading.ts_ns,
@@ -165,7 +165,7 @@ impl<'a> Builder<'a> {
     }
 
     fn end(&mut self, row: ProfileRow) {
-        self.part.tables.profiles.push(row);
+        self.part.index.profiles.push(row);
     }
 
     /// The number of a link plus one; 0 if there is none.
@@ -175,7 +175,7 @@ impl<'a> Builder<'a> {
         }
         let next = self.links.len() as u32 + 1;
         *self.links.entry((trace, span)).or_insert_with(|| {
-            self.part.tables.links.push((trace, span));
+            self.part.details.links.push((trace, span));
             next
         })
     }
@@ -187,7 +187,7 @@ impl<'a> Builder<'a> {
         labels.sort_unstable();
         let next = self.label_sets.len() as u32 + 1;
         *self.label_sets.entry(labels).or_insert_with_key(|labels| {
-            self.part.tables.label_sets.push(labels.clone());
+            self.part.details.label_sets.push(labels.clone());
             next
         })
     }
