@@ -242,6 +242,7 @@ impl<E: SignalEngine> Lane<E> {
     }
 
     /// Refuses new records, waits for those under way to be durable, and stops the lane's threads. Nothing is cut: reopening replays.
+    /// A cut or merge under way is not waited for, and does not publish any more.
     pub async fn close(self: &Arc<Self>) -> Result<(), StoreError> {
         self.order.lock().closed = true;
         self.cut_bell.stop();
@@ -250,6 +251,7 @@ impl<E: SignalEngine> Lane<E> {
         let lane = self.clone();
         let spawned = ports::thread::spawn("close", ports::thread::Priority::Normal, move || {
             lane.journal.close();
+            lane.published.lock().closed = true;
             let _ = done.send(());
         });
         spawned.map_err(|source| StoreError::Io { what: "starting a thread".to_owned(), source })?;

@@ -55,6 +55,9 @@ impl<E: SignalEngine> Lane<E> {
             };
             let started = self.deps.clock.monotonic();
             if let Err(error) = self.cut(&oldest, sealed) {
+                if matches!(error, StoreError::Closed(_)) {
+                    return Err(error);
+                }
                 tracing::error!(signal = E::SIGNAL.name(), %error, "a cut failed; it will be tried again");
                 self.metrics.cut_failures.inc();
                 self.progress.send_modify(|progress| {

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// A cut did not succeed; its records stay in the journal and it will be tried again.
     #[error("{signal} could not be cut: {reason}")]
     Cut { signal: Signal, reason: String },
+    /// What was under way is left for the next start: it is in the journal.
+    #[error("{0} store is closed")]
+    Closed(Signal),
 }
 
 /// Why a record was not taken. It is not acknowledged and may be sent again.

@@ -24,6 +24,9 @@ pub(super) fn run<E: SignalEngine>(lane: Weak<Lane<E>>, bell: Arc<Bell>, every: 
         let mut more = true;
         while more && !bell.stopped() {
             more = strong.maintain_now().unwrap_or_else(|error| {
+                if matches!(error, StoreError::Closed(_)) {
+                    return false;
+                }
                 tracing::warn!(signal = E::SIGNAL.name(), %error, "maintenance failed; it will be tried again");
                 false
             });

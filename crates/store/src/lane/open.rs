@@ -100,7 +100,8 @@ fn assemble<E: SignalEngine>(
     };
     let damage = catalog.state().damage.as_slice().into();
     let view = View { generations: vec![open], files: Vec::new(), damage };
-    let published = Published { catalog, handles: Default::default(), leaving: Default::default() };
+    let published =
+        Published { catalog, handles: Default::default(), leaving: Default::default(), closed: false };
     Lane {
         engine,
         deps,

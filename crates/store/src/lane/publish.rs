@@ -22,6 +22,8 @@ pub(super) struct Published {
     pub handles: HashMap<String, Arc<BlockHandle>>,
     /// Handles of files that are no longer live; the file may go when nobody else holds one.
     pub leaving: HashMap<String, Arc<BlockHandle>>,
+    /// Nothing is committed any more: who opens the lane next must not meet work of ours that ends late.
+    pub closed: bool,
 }
 
 /// The key of a file. It ends in a hash of the content: a retry writes the same key, another content never does.
@@ -72,6 +74,9 @@ impl<E: SignalEngine> Lane<E> {
         next: CatalogState,
         published_head: Option<u64>,
     ) -> Result<(), StoreError> {
+        if published.closed {
+            return Err(StoreError::Closed(E::SIGNAL));
+        }
         if let Err(error) = published.catalog.commit(next) {
             if let CatalogError::Fenced { .. } = &error {
                 tracing::error!(%error, signal = E::SIGNAL.name(), "stopping all writes of this store");

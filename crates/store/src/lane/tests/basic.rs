@@ -316,6 +316,9 @@ fn threads_append_cut_flush_and_close() {
     crate::object::block_on(lane.close()).unwrap();
     let refused = crate::object::block_on(lane.append(record(&[1]), vec![1])).unwrap_err();
     assert_eq!(refused.to_string(), "logs store is shutting down");
+    // Work that ends late is not published: the next one to open the lane would be fenced by it.
+    let late = crate::object::block_on(lane.flush()).unwrap_err();
+    assert_eq!(late.to_string(), "logs store is closed");
     drop(lane);
     let lane = Lane::open(super::engine::Numbers, deps(), config).unwrap();
     let mut expect = expect;
