@@ -95,7 +95,7 @@ async function walk(page, base, scheme) {
     clicks += 1;
     await locator.click();
   };
-  await page.goto(`${base}/?from=now-15m`);
+  await page.goto(`${base}/?from=now-15m&to=now-1m`);
   const service = page.getByRole("region", { name: "Services" }).getByRole("link", { name: "payments" });
   await service.waitFor();
   await click(service);
