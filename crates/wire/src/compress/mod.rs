@@ -127,7 +127,9 @@ fn snappy_block(
     out: &mut Vec<u8>,
 ) -> Result<(), CompressError> {
     const FORMAT: &str = "snappy";
-    let claimed = snap::raw::decompress_len(input).map_err(|why| CompressError::corrupt(FORMAT, why))?;
+    // As Go says it.
+    const CORRUPT: &str = "corrupt input";
+    let claimed = snap::raw::decompress_len(input).map_err(|_| CompressError::corrupt(FORMAT, CORRUPT))?;
     if claimed > limit {
         return Err(CompressError::TooLarge { limit });
     }
@@ -139,7 +141,7 @@ fn snappy_block(
     }
     let start = out.len();
     out.resize(start + claimed, 0);
-    decoder.decompress(input, &mut out[start..]).map_err(|why| CompressError::corrupt(FORMAT, why))?;
+    decoder.decompress(input, &mut out[start..]).map_err(|_| CompressError::corrupt(FORMAT, CORRUPT))?;
     Ok(())
 }
 

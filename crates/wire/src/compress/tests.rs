@@ -123,6 +123,7 @@ fn errors_name_format_and_fault() {
     check(Compression::Gzip, b"hello", "gzip: invalid header");
     check(Compression::Gzip, &packed(Compression::Gzip, b"abc")[..14], "gzip: unexpected EOF");
     check(Compression::Zstd, b"hello", "zstd: Unknown frame descriptor");
+    check(Compression::Snappy, b"\x05hello", "snappy: corrupt input");
     check(Compression::None, &[0; 101], "decompressed body is larger than the limit of 100 bytes");
     assert_eq!(http_compression("GZIP"), Some(Compression::Gzip));
     assert_eq!(http_compression("br"), None);

@@ -108,6 +108,8 @@ fn lines_need_not_be_text() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn labels_come_back(pairs in proptest::collection::btree_map("[a-zA-Z_][a-zA-Z0-9_]{0,8}", ".{1,12}", 0..6)) {
         let text = print_labels(&pairs);

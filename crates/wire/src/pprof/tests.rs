@@ -78,6 +78,8 @@ fn total(profile: &Profile, kind: &str) -> i64 {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn profiles_come_back(roll in proptest::collection::vec(any::<u8>(), 0..120)) {
         let profile = profile(&roll);

@@ -18,7 +18,7 @@ mod writer;
 pub use reader::{Fault, Field, Reader, Value};
 pub use schema::Message;
 pub use validate::{Count, Malformed, validate};
-pub use view::{Many, One, Packed, Text, View, attribute_region, range_within};
+pub use view::{Many, One, Packed, Text, View, range_within};
 pub use writer::Writer;
 
 /// Deepest nesting of messages that is accepted; the limit of the reference implementations.

@@ -166,11 +166,6 @@ impl<'a, T: View<'a>> IntoIterator for Many<'a, T> {
     }
 }
 
-/// See [`Many::region`]: the bytes that identify a set of attributes.
-pub fn attribute_region<'a, T: View<'a>>(attributes: &Many<'a, T>) -> &'a [u8] {
-    attributes.region()
-}
-
 #[derive(Clone, Debug)]
 pub struct ManyIter<'a, T> {
     reader: Reader<'a>,

@@ -253,6 +253,8 @@ fn value() -> impl Strategy<Value = f64> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn xor_chunks_come_back(steps in proptest::collection::vec((time(), value()), 0..60)) {
         let mut writer = XorWriter::default();
