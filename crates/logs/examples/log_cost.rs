@@ -1,6 +1,6 @@
 //! What a log record costs in this crate: CPU time of parse, build and merge, bytes on disk, and how fast scans go. Prints one line each.
 //!
-//! `cargo run --release -p logs --example log_cost [requests] [ids]` (ids: a random id in every line); 1,000 records a request, shaped as `bench` sends them (about 270 B each).
+//! `cargo run --release -p logs --example log_cost [requests] [ids|plain] [zstd level of merges]` (ids: a random id in every line); 1,000 records a request, shaped as `bench` sends them (about 270 B each).
 
 #![expect(clippy::disallowed_methods, reason = "a measuring program asks the kernel for its CPU time")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring program prints")]
@@ -78,7 +78,7 @@ fn record(record: &mut Writer<'_>, ts_ns: u64, random: &mut Random) {
             random.below(20_000)
         ),
     };
-    let line = if std::env::args().nth(2).is_some() {
+    let line = if std::env::args().nth(2).is_some_and(|kind| kind == "ids") {
         format!("{line} trace={:016x}{:016x}", random.next(), random.next())
     } else {
         line
@@ -138,7 +138,11 @@ fn per(what: &str, start: f64, records: u64) {
 fn main() {
     let requests: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(400);
     let mut random = Random(42);
-    let engine = LogEngine::new(Config::default());
+    let mut config = Config::default();
+    if let Some(level) = std::env::args().nth(3).and_then(|text| text.parse().ok()) {
+        config.level_merge = level;
+    }
+    let engine = LogEngine::new(config);
     let start_ns = 1_790_000_000_000_000_000u64;
     let tenant = TenantId::anonymous();
     let mut files: Vec<Arc<BlockHandle>> = Vec::new();

@@ -714,3 +714,17 @@ fn ids_are_found_in_every_form_that_reads_the_same() {
     world.cut();
     assert_eq!(times(&world), [1, 2, 3]);
 }
+
+#[test]
+fn a_merge_leaves_out_what_is_before_the_cutoff() {
+    let mut world = World::new(lenient());
+    for time in [1, 2, 3, 4] {
+        world.push(&tenant(0), Format::OtlpProto, otlp(&[&simple(time, "line"), &simple(time - 10, "old")]));
+        world.cut();
+    }
+    let inputs: Vec<_> = world.files.drain(..).map(|file| file.reader().unwrap()).collect();
+    let cutoff = RECEIVED_MS * 1_000_000 + 3;
+    let merged = world.engine.merge(&inputs, &Keep { from_ns: cutoff }).unwrap();
+    assert_eq!((merged.len(), merged[0].summary.items, merged[0].summary.min_ns), (1, 2, cutoff));
+    assert!(world.engine.merge(&inputs, &Keep { from_ns: cutoff + 9 }).unwrap().is_empty());
+}

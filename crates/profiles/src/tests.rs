@@ -557,3 +557,22 @@ fn broken_sections_are_errors_and_never_panics() {
 fn summary() -> store::FileSummary {
     store::FileSummary { min_ns: i64::MIN, max_ns: i64::MAX, items: 3, tenants: vec![tenant(0), tenant(1)] }
 }
+
+#[test]
+fn a_merge_leaves_out_what_is_before_the_cutoff_and_its_symbols() {
+    let mut world = World::new();
+    for time in [1, 2, 3] {
+        let sent = Sent { service: 0, time, samples: vec![(vec![time as u8], 5, None)] };
+        world.push(&tenant(0), Format::OtlpProto, &otlp(&sent));
+        world.cut();
+    }
+    let inputs: Vec<_> = world.files.drain(..).map(|file| file.reader().unwrap()).collect();
+    let cutoff = RECEIVED_MS * 1_000_000 + 3;
+    let merged = world.engine.merge(&inputs, &Keep { from_ns: cutoff }).unwrap();
+    assert_eq!((merged.len(), merged[0].summary.items, merged[0].summary.min_ns), (1, 1, cutoff));
+    world.add_file(0, merged.into_iter().next().unwrap());
+    let reader = world.files[0].reader().unwrap();
+    let block = crate::block::TenantBlock::open(reader, &tenant(0), true).unwrap().unwrap();
+    assert_eq!(crate::write::Source::details(&block).unwrap().symbols.functions.len(), 1);
+    assert!(world.engine.merge(&inputs, &Keep { from_ns: cutoff + 9 }).unwrap().is_empty());
+}
