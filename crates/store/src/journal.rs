@@ -118,8 +118,10 @@ impl SegmentJournal {
         deps: JournalDeps,
     ) -> io::Result<Self> {
         deps.disk.create_dir_all(dir)?;
-        // A small disk keeps a small reserve.
-        config.reserve_bytes = config.reserve_bytes.min(deps.disk.free_bytes(dir)? / 10);
+        // A small disk keeps a small reserve and small segments.
+        let free = deps.disk.free_bytes(dir)?;
+        config.reserve_bytes = config.reserve_bytes.min(free / 10);
+        config.segment_bytes = config.segment_bytes.min((free / 32).max(SEGMENT_BYTES_MIN));
         let mut segments = segment::find(&*deps.disk, dir)?;
         let headless: Vec<Segment> =
             segments.iter().filter(|segment| segment.header.is_none()).cloned().collect();

@@ -134,7 +134,13 @@ impl<E: SignalEngine> Lane<E> {
             if order.rule.ends_before(record.received_at_ms) {
                 self.seal(&mut order, self.journal.next());
             }
-            let pending = self.journal.enqueue(packed).map_err(refused)?;
+            let pending = match self.journal.enqueue(packed) {
+                Ok(pending) => pending,
+                Err(error) => {
+                    self.make_room(&mut order, &error);
+                    return Err(refused(error));
+                }
+            };
             let generation = order.open.clone();
             generation.enter();
             if order.rule.take(record.received_at_ms, record.plain_len) {
@@ -186,6 +192,14 @@ impl<E: SignalEngine> Lane<E> {
         });
         self.metrics.waiting.set(order.waiting as i64);
         self.cut_bell.ring();
+    }
+
+    /// On a full disk the open generation is cut before its time: files are smaller than what the journal can then let go of.
+    fn make_room(&self, order: &mut Order<E>, error: &std::io::Error) {
+        if error.kind() == ErrorKind::StorageFull && order.waiting == 0 && !order.rule.is_empty() {
+            self.metrics.early_cuts.inc();
+            self.seal(order, self.journal.next());
+        }
     }
 
     /// Ends the open generation if there is anything in it. Returns the offset up to which cuts must come.

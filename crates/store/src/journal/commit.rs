@@ -266,14 +266,15 @@ impl Committer {
         (self.fatal)(what);
     }
 
-    /// Refuses records before the disk is quite full, so that cuts and compaction still have room to free some.
+    /// Refuses records before the disk is quite full: what the journal holds must still fit a second time, as files.
     fn look_for_room(&mut self) {
         let Ok(free) = self.disk.free_bytes(&self.dir) else { return };
+        let unpublished: u64 = self.segments.lock().iter().map(|segment| segment.used).sum();
         let mut queue = self.shared.queue.lock();
         let had_room = queue.refusing.is_none();
-        queue.refusing = (free < self.config.reserve_bytes).then(|| {
+        queue.refusing = (free < self.config.reserve_bytes.saturating_add(unpublished)).then(|| {
             let reason = format!(
-                "disk is full: {free} bytes free at {}, {} are kept in reserve",
+                "disk is full: {free} bytes free at {}, {} are kept in reserve and {unpublished} for writing files",
                 self.dir.display(),
                 self.config.reserve_bytes
             );

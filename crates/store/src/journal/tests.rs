@@ -233,23 +233,33 @@ fn a_full_disk_refuses_and_recovers() {
     let bench = Bench::new(SimDisk::new());
     let journal = bench.open(0);
     fill(&journal, 10);
+    // Full without warning: these have their places when the disk has no room for the segment they need.
     bench.disk.set_capacity(Some(4096));
-    let mut late = Vec::new();
-    let mut number = 10;
-    let refused = loop {
-        match journal.enqueue(journal.pack(&record(number)).unwrap()) {
-            Ok(pending) => late.push(pending),
-            Err(error) => break error,
-        }
-        number += 1;
-        journal.commit_now();
-    };
+    let mut late: Vec<Pending> = (10..40).map(|number| enqueue(&journal, number)).collect();
+    journal.commit_now();
+    assert!(late.iter_mut().all(|late| matches!(answer(late), Some(Err(_)))), "none was acknowledged");
+    let refused = journal.enqueue(journal.pack(&record(40)).unwrap()).err().unwrap();
     assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
-    assert!(matches!(answer(late.last_mut().unwrap()), Some(Err(_))), "the last one was not acknowledged");
     bench.disk.set_capacity(None);
     journal.commit_now();
     fill(&journal, 100);
     assert_eq!(read(&bench.open(0), 0), (0..100).collect::<Vec<_>>());
+    // Full with warning: what the journal holds must fit a second time.
+    bench.disk.set_capacity(Some(60_000));
+    let mut number = 100;
+    let refused = loop {
+        match journal.enqueue(journal.pack(&record(number)).unwrap()) {
+            Ok(mut pending) => {
+                journal.commit_now();
+                assert!(matches!(answer(&mut pending), Some(Ok(()))), "room was kept for it");
+            }
+            Err(error) => break error,
+        }
+        number += 1;
+    };
+    assert!(refused.to_string().contains("for writing files"), "{refused}");
+    let free = bench.disk.free_bytes(Path::new(DIR)).unwrap();
+    assert!(free < journal.bytes() && free > journal.bytes() / 2, "{free} free, {} held", journal.bytes());
     assert!(bench.fatal.lock().is_empty());
 }
 

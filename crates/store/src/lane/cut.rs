@@ -20,7 +20,7 @@ pub(super) struct Progress {
 }
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// The cutter's thread: cuts whenever a generation is complete, and tries again when that fails.
 pub(super) fn run<E: SignalEngine>(lane: Weak<Lane<E>>, bell: Arc<super::Bell>) {
@@ -101,7 +101,7 @@ impl<E: SignalEngine> Lane<E> {
     }
 
     /// The journal keeps what the state before the newest needs, in case the newest catalog object turns out to be broken.
-    fn trim(&self) {
+    pub(super) fn trim(&self) {
         let covered = self.published.lock().catalog.previous().next_offset;
         if let Err(error) = self.journal.trim(covered) {
             tracing::warn!(signal = E::SIGNAL.name(), %error, "the journal could not be trimmed");

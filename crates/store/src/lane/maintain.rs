@@ -48,6 +48,7 @@ impl<E: SignalEngine> Lane<E> {
         let _one_in_a_process = self.deps.maintenance.lock();
         self.expire()?;
         let merged = self.merge_next()?;
+        self.settle()?;
         self.delete_garbage()?;
         self.published.lock().catalog.collect()?;
         self.scrub_turn()?;
@@ -137,17 +138,26 @@ impl<E: SignalEngine> Lane<E> {
         self.publish(&mut published, next, None)
     }
 
+    /// One commit more where there is something to let go of, so that the state to fall back to does not need it either.
+    fn settle(&self) -> Result<(), StoreError> {
+        let mut published = self.published.lock();
+        let (state, number) = (published.catalog.state(), published.catalog.number());
+        let behind = published.catalog.previous().next_offset < state.next_offset;
+        if !behind && !state.garbage.iter().any(|garbage| garbage.dropped_in == number) {
+            return Ok(());
+        }
+        let same = state.clone();
+        self.publish(&mut published, same, None)?;
+        drop(published);
+        self.trim();
+        Ok(())
+    }
+
     /// Deletes files that neither the newest catalog nor the one before names, and that no snapshot holds.
     fn delete_garbage(&self) -> Result<(), StoreError> {
         let mut published = self.published.lock();
         if published.catalog.state().garbage.is_empty() {
             return Ok(());
-        }
-        let number = published.catalog.number();
-        if published.catalog.state().garbage.iter().all(|garbage| garbage.dropped_in == number) {
-            // One commit more, so that the state to fall back to does not need them either.
-            let same = published.catalog.state().clone();
-            self.publish(&mut published, same, None)?;
         }
         let gone = self.delete_unheld(&mut published)?;
         if !gone.is_empty() {

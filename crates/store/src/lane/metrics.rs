@@ -49,7 +49,10 @@ impl LaneMetrics {
                 "oriel_lane_refused_total",
                 "Records refused because heads wait or take too much.",
             ),
-            early_cuts: counter("oriel_lane_early_cuts_total", "Heads cut early because of their memory."),
+            early_cuts: counter(
+                "oriel_lane_early_cuts_total",
+                "Heads cut early because of their memory or a full disk.",
+            ),
             head_bytes: gauge("oriel_lane_head_bytes", "Memory that heads take."),
             waiting: gauge("oriel_lane_heads_waiting", "Heads that wait to be written to files."),
             cuts: counter("oriel_lane_cuts_total", "Heads written to files."),

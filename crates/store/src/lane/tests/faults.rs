@@ -102,6 +102,29 @@ fn a_full_disk_refuses_keeps_and_recovers() {
     }
 }
 
+/// The journal must not take the room that its own files need: nobody would ever make room again.
+#[test]
+fn a_disk_full_of_journal_makes_room_by_itself() {
+    let mut world = World::new();
+    world.config.cut_bytes = 1 << 30;
+    world.config.cut_interval = Duration::from_secs(1);
+    world.config.retention_bytes = Some(2_000);
+    let lane = world.open();
+    world.disk.set_capacity(Some(60_000));
+    let (mut accepted, mut refused) = (0, 0);
+    for item in 0..3000 {
+        if append(&lane, &[item]) {
+            accepted += 1;
+        } else {
+            refused += 1;
+        }
+        lane.cut_now().unwrap();
+        lane.maintain_now().unwrap();
+        lane.commit_now();
+    }
+    assert!(refused > 0 && accepted > 2900, "{accepted} accepted, {refused} refused");
+}
+
 #[test]
 fn a_read_only_disk_refuses_and_answers() {
     let world = World::new();
