@@ -8,11 +8,15 @@ use limits::{ByteSize, Span};
 use receivers::tenant::WithoutTenant;
 use telemetry::logs::LogFormat;
 
+use metrics::config::{NameScheme, TranslationStrategy};
 use store::journal::Durability;
 use yaml::Node;
 
 use crate::settings::{Bucket, Settings, TlsFiles};
-use crate::values::{Wrong, address, choice, count, flag, owned, path, secrets, size, span, texts, users};
+use crate::values::{
+    Wrong, address, choice, count, count_or_none, flag, owned, path, retention_rules, secrets, size, span,
+    texts, users,
+};
 
 pub struct Field {
     /// `server.http`
@@ -32,6 +36,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("limits", "What one request, one query and one tenant may use."),
     ("memory", "What all of them may use together."),
     ("retention", "How long and how much is kept, by signal. `0s` and `0B` keep everything."),
+    ("metrics", "What the metrics store takes, and how OTLP becomes series."),
     ("log", "What Oriel says of itself on standard error."),
 ];
 
@@ -76,6 +81,7 @@ fn shown_size(bytes: usize) -> String {
 }
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const NAME_SCHEMES: &[(&str, NameScheme)] = &[("utf8", NameScheme::Utf8), ("legacy", NameScheme::Legacy)];
 const DURABILITIES: &[(&str, Durability)] = &[("fsync", Durability::Fsync), ("os", Durability::Os)];
 
 fn name_of<T: PartialEq>(known: &[(&str, T)], value: T) -> String {
@@ -339,6 +345,139 @@ pub static FIELDS: &[Field] = &[
         "The oldest profiles go when their files take more.",
         |s, n| s.retention.profiles.size = size(n)?,
         |s| s.retention.profiles.size.to_string()
+    ),
+    field!(
+        "metrics.out_of_order_time_window",
+        DURATION,
+        "How far before the latest sample of its series a sample may be. `0s`: not at all.",
+        |s, n| s.metrics.out_of_order_time_window = span(n)?,
+        |s| s.metrics.out_of_order_time_window.to_string()
+    ),
+    field!(
+        "metrics.future_bound",
+        DURATION,
+        "How far after its receipt a sample may be.",
+        |s, n| s.metrics.future_bound = span(n)?,
+        |s| s.metrics.future_bound.to_string()
+    ),
+    field!(
+        "metrics.name_validation_scheme",
+        "utf8 or legacy",
+        "Which names of metrics and labels are legal.",
+        |s, n| s.metrics.names = choice(n, NAME_SCHEMES)?,
+        |s| name_of(NAME_SCHEMES, s.metrics.names)
+    ),
+    field!(
+        "metrics.max_active_series",
+        COUNT,
+        "Active series of one tenant; further new ones are refused. `0`: no limit.",
+        |s, n| s.metrics.limits.max_active_series = count_or_none(n)?,
+        |s| s.metrics.limits.max_active_series.to_string()
+    ),
+    field!(
+        "metrics.max_label_names_per_series",
+        COUNT,
+        "Labels of one series.",
+        |s, n| s.metrics.limits.max_label_names_per_series = count(n)?,
+        |s| s.metrics.limits.max_label_names_per_series.to_string()
+    ),
+    field!(
+        "metrics.max_label_name_length",
+        COUNT,
+        "Bytes of a label's name.",
+        |s, n| s.metrics.limits.max_label_name_length = count(n)?,
+        |s| s.metrics.limits.max_label_name_length.to_string()
+    ),
+    field!(
+        "metrics.max_label_value_length",
+        COUNT,
+        "Bytes of a label's value.",
+        |s, n| s.metrics.limits.max_label_value_length = count(n)?,
+        |s| s.metrics.limits.max_label_value_length.to_string()
+    ),
+    field!(
+        "metrics.memory_soft_limit",
+        SIZE,
+        "Heads and index above this: new series are refused, known ones go on. `0B`: no line.",
+        |s, n| s.metrics.memory_soft_limit = size(n)?,
+        |s| s.metrics.memory_soft_limit.to_string()
+    ),
+    field!(
+        "metrics.memory_hard_limit",
+        SIZE,
+        "Heads and index above this: all metrics are refused until heads are cut. `0B`: no line.",
+        |s, n| s.metrics.memory_hard_limit = size(n)?,
+        |s| s.metrics.memory_hard_limit.to_string()
+    ),
+    field!(
+        "metrics.retention_rules",
+        "list of rules",
+        "Series kept for a shorter time than the rest: `- { match: '{env=\"test\"}', time: 7d }`. The shortest of those that match holds.",
+        |s, n| s.metrics.retention_rules = retention_rules(n)?,
+        |_s| "none".into()
+    ),
+    field!(
+        "metrics.otlp.translation_strategy",
+        "strategy",
+        "How names become Prometheus names: `UnderscoreEscapingWithSuffixes`, `NoUTF8EscapingWithSuffixes`, `UnderscoreEscapingWithoutSuffixes` or `NoTranslation`.",
+        |s, n| s.metrics.otlp.translation_strategy = choice(n, &TranslationStrategy::NAMES)?,
+        |s| name_of(&TranslationStrategy::NAMES, s.metrics.otlp.translation_strategy)
+    ),
+    field!(
+        "metrics.otlp.promote_resource_attributes",
+        "list",
+        "Resource attributes that become labels of every series.",
+        |s, n| s.metrics.otlp.promote_resource_attributes = texts(n)?,
+        |s| lines(&s.metrics.otlp.promote_resource_attributes)
+    ),
+    field!(
+        "metrics.otlp.promote_all_resource_attributes",
+        "true or false",
+        "All resource attributes become labels.",
+        |s, n| s.metrics.otlp.promote_all_resource_attributes = flag(n)?,
+        |s| s.metrics.otlp.promote_all_resource_attributes.to_string()
+    ),
+    field!(
+        "metrics.otlp.keep_identifying_resource_attributes",
+        "true or false",
+        "`service.name`, `service.namespace` and `service.instance.id` stay on `target_info`.",
+        |s, n| s.metrics.otlp.keep_identifying_resource_attributes = flag(n)?,
+        |s| s.metrics.otlp.keep_identifying_resource_attributes.to_string()
+    ),
+    field!(
+        "metrics.otlp.convert_histograms_to_nhcb",
+        "true or false",
+        "Explicit histograms become native ones with custom buckets.",
+        |s, n| s.metrics.otlp.convert_histograms_to_nhcb = flag(n)?,
+        |s| s.metrics.otlp.convert_histograms_to_nhcb.to_string()
+    ),
+    field!(
+        "metrics.otlp.promote_scope_metadata",
+        "true or false",
+        "Name, version, schema and attributes of the scope become labels.",
+        |s, n| s.metrics.otlp.promote_scope_metadata = flag(n)?,
+        |s| s.metrics.otlp.promote_scope_metadata.to_string()
+    ),
+    field!(
+        "metrics.otlp.label_name_underscore_sanitization",
+        "true or false",
+        "Names that begin with one underscore get the prefix `key`.",
+        |s, n| s.metrics.otlp.label_name_underscore_sanitization = flag(n)?,
+        |s| s.metrics.otlp.label_name_underscore_sanitization.to_string()
+    ),
+    field!(
+        "metrics.otlp.label_name_preserve_multiple_underscores",
+        "true or false",
+        "Several underscores in a row stay.",
+        |s, n| s.metrics.otlp.label_name_preserve_multiple_underscores = flag(n)?,
+        |s| s.metrics.otlp.label_name_preserve_multiple_underscores.to_string()
+    ),
+    field!(
+        "metrics.otlp.ignore_resource_attributes",
+        "list",
+        "Those that do not, when all are promoted.",
+        |s, n| s.metrics.otlp.ignore_resource_attributes = texts(n)?,
+        |s| lines(&s.metrics.otlp.ignore_resource_attributes)
     ),
     field!(
         "log.level",

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use api::queries::QueryBounds;
 use limits::{ByteSize, Span};
+use metrics::config::{NameScheme, OtlpConfig, RetentionRule, TenantLimits};
 use model::Signal;
 use receivers::otlp::OtlpBounds;
 use receivers::otlp::cors::Cors;
@@ -21,6 +22,7 @@ pub struct Settings {
     pub limits: Limits,
     pub memory: Memory,
     pub retention: Retention,
+    pub metrics: Metrics,
     pub log: Log,
 }
 
@@ -154,6 +156,36 @@ pub struct Memory {
 impl Default for Memory {
     fn default() -> Self {
         Self { budget: ByteSize::mib(384) }
+    }
+}
+
+/// What the metrics store takes, and how OTLP becomes series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    pub out_of_order_time_window: Span,
+    pub future_bound: Span,
+    pub names: NameScheme,
+    pub limits: TenantLimits,
+    /// Zero: no line.
+    pub memory_soft_limit: ByteSize,
+    pub memory_hard_limit: ByteSize,
+    pub retention_rules: Vec<RetentionRule>,
+    pub otlp: OtlpConfig,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let span = |duration: std::time::Duration| Span::ms(duration.as_millis() as u64);
+        Self {
+            out_of_order_time_window: span(metrics::Config::OUT_OF_ORDER_WINDOW),
+            future_bound: span(metrics::Config::FUTURE_BOUND),
+            names: NameScheme::default(),
+            limits: TenantLimits::default(),
+            memory_soft_limit: ByteSize(0),
+            memory_hard_limit: ByteSize(0),
+            retention_rules: Vec::new(),
+            otlp: OtlpConfig::default(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use limits::{ByteSize, Span};
+use metrics::config::RetentionRule;
 use yaml::{Node, YamlError};
 
 use crate::settings::SecretSource;
@@ -88,4 +89,26 @@ pub fn users(node: &Node) -> Result<Vec<(String, SecretSource)>, Wrong> {
 
 pub fn secrets(node: &Node) -> Result<Vec<SecretSource>, Wrong> {
     node.list()?.iter().map(secret).collect()
+}
+
+/// A number that may be zero, which means that there is no limit.
+pub fn count_or_none(node: &Node) -> Result<u64, Wrong> {
+    node.u64()
+}
+
+/// `- { match: '{job="x"}', time: 30d }`
+pub fn retention_rules(node: &Node) -> Result<Vec<RetentionRule>, Wrong> {
+    let rule = |node: &Node| {
+        let map = node.map("retention rule")?;
+        map.deny_unknown(&["match", "time"])?;
+        let (selector, time) = (map.required("match")?, map.required("time")?);
+        let matchers =
+            promql::parse_selector(text(selector)?).map_err(|error| selector.error(error.to_string()))?;
+        let time_span = span(time)?;
+        if time_span.ms == 0 {
+            return Err(time.error("a rule that keeps nothing is a mistake: write how long, like 30d"));
+        }
+        Ok(RetentionRule { matchers, time: time_span.duration() })
+    };
+    node.list()?.iter().map(rule).collect()
 }

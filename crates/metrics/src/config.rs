@@ -22,8 +22,6 @@ pub struct TenantLimits {
     pub max_label_names_per_series: usize,
     pub max_label_name_length: usize,
     pub max_label_value_length: usize,
-    /// Buckets of a native histogram.
-    pub max_native_histogram_buckets: usize,
 }
 
 impl Default for TenantLimits {
@@ -33,7 +31,6 @@ impl Default for TenantLimits {
             max_label_names_per_series: 256,
             max_label_name_length: 1024,
             max_label_value_length: 16 * 1024,
-            max_native_histogram_buckets: 10_000,
         }
     }
 }
@@ -86,6 +83,16 @@ pub struct RetentionRule {
     pub time: Duration,
 }
 
+impl TranslationStrategy {
+    /// As `prometheus.yml` has them.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("UnderscoreEscapingWithSuffixes", Self::UnderscoreEscapingWithSuffixes),
+        ("NoUTF8EscapingWithSuffixes", Self::NoUtf8EscapingWithSuffixes),
+        ("UnderscoreEscapingWithoutSuffixes", Self::UnderscoreEscapingWithoutSuffixes),
+        ("NoTranslation", Self::NoTranslation),
+    ];
+}
+
 /// The whole of it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -114,12 +121,9 @@ impl Config {
     pub const FUTURE_BOUND: Duration = Duration::from_secs(600);
     /// Decompressed request bytes in one generation: some 15 million samples by remote write 1.
     pub const CUT_BYTES: u64 = 4 << 30;
-    /// Memory of all heads: some 5 million series with a few samples each.
-    pub const HEAD_BYTES_MAX: usize = 2 << 30;
 
     pub fn new(mut lane: LaneConfig) -> Self {
         lane.cut_bytes = Self::CUT_BYTES;
-        lane.head_bytes_max = Self::HEAD_BYTES_MAX;
         Self {
             lane,
             shards: 0,

@@ -250,6 +250,11 @@ impl MetricStore {
         heads + engine.registry.bytes()
     }
 
+    /// The same as measured a moment ago: cheap enough to ask for every request.
+    pub fn held_bytes(&self) -> usize {
+        self.lane.engine().memory.bytes(|| self.memory_bytes())
+    }
+
     pub fn stats(&self) -> Stats {
         let (engine, snapshot) = (self.lane.engine(), self.lane.snapshot());
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -275,7 +280,7 @@ impl MetricStore {
         if config.memory_soft_bytes == 0 && config.memory_hard_bytes == 0 {
             return Ok(false);
         }
-        let bytes = self.lane.engine().memory.bytes(|| self.memory_bytes());
+        let bytes = self.held_bytes();
         if config.memory_hard_bytes > 0 && bytes > config.memory_hard_bytes {
             return Err(Refused::Unavailable {
                 reason: format!(

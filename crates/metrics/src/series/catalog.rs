@@ -19,6 +19,8 @@ use super::symbols::{Symbol, Symbols, grow};
 /// Number of a series within its tenant, while it is active.
 pub type SeriesId = u32;
 
+/// What a posting takes, roughly: two bytes in a bitmap's array, more with its containers.
+const POSTING_BYTES: usize = 3;
 /// Marks a number that no series has.
 const NOWHERE: u32 = u32::MAX;
 /// The label arena is rewritten when more than this, and half of it, is waste.
@@ -49,6 +51,8 @@ pub struct Catalog {
     places: Vec<Place>,
     arena: Vec<u8>,
     waste: usize,
+    /// Labels of all series together.
+    pairs_used: usize,
     all: RoaringBitmap,
 }
 
@@ -84,6 +88,7 @@ impl Catalog {
             self.places.resize(id as usize + 1, Place { start: NOWHERE, len: 0 });
         }
         self.places[id as usize] = place;
+        self.pairs_used += labels.len();
         self.all.insert(id);
         Ok(())
     }
@@ -93,7 +98,9 @@ impl Catalog {
         if !self.all.remove(id) {
             return;
         }
-        for (name, value) in self.pairs(id).collect::<Vec<_>>() {
+        let pairs = self.pairs(id).collect::<Vec<_>>();
+        self.pairs_used -= pairs.len();
+        for (name, value) in pairs {
             if let Some(of_name) = self.names.get_mut(&name) {
                 of_name.remove(value, id);
                 if of_name.values.is_empty() {
@@ -172,21 +179,18 @@ impl Catalog {
         Some(&of_name.values[place as usize].postings)
     }
 
-    /// Rough bytes of memory; the cost of counting is that of walking the names, not the series.
+    /// Rough bytes of memory; counting walks names, not values or series.
     pub fn bytes(&self) -> usize {
         let index: usize = self
             .names
             .values()
-            .map(|name| {
-                name.values.capacity() * size_of::<Value>()
-                    + name.by_symbol.allocation_size()
-                    + name.values.iter().map(|value| value.postings.heap_bytes()).sum::<usize>()
-            })
+            .map(|name| name.values.capacity() * size_of::<Value>() + name.by_symbol.allocation_size())
             .sum();
         self.symbols.bytes()
             + self.arena.capacity()
             + self.places.capacity() * size_of::<Place>()
             + self.all.serialized_size()
+            + self.pairs_used * POSTING_BYTES
             + index
     }
 }

@@ -64,15 +64,6 @@ impl Postings {
             Self::Many(many) => many.clone(),
         }
     }
-
-    /// Bytes beyond the value itself.
-    pub fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Few(few) if few.spilled() => few.capacity() * 4,
-            Self::Few(_) => 0,
-            Self::Many(many) => many.serialized_size() + 48,
-        }
-    }
 }
 
 /// Gathers the union of many postings: small ones as plain numbers that are sorted once, bitmaps as bitmaps.

@@ -32,7 +32,7 @@ impl Opened {
         let lane = |signal: Signal| lane(&world.settings, data, signal);
         let (own, config) = (deps.clone(), lane(Signal::Logs));
         let logs = beside(Signal::Logs, move || LogStore::open(own, config, logs::Config::default()));
-        let (own, config) = (deps.clone(), metrics::Config::new(lane(Signal::Metrics)));
+        let (own, config) = (deps.clone(), metrics_config(&world.settings, lane(Signal::Metrics)));
         let metrics = beside(Signal::Metrics, move || MetricStore::open(own, config));
         let (own, config) = (deps.clone(), traces::Config::new(lane(Signal::Traces)));
         let traces = beside(Signal::Traces, move || TraceStore::open(own, config));
@@ -48,7 +48,7 @@ impl Opened {
         let Stores { logs, metrics, traces, profiles } = self.stores.clone();
         vec![
             Box::new(move || logs.lane().head_bytes()),
-            Box::new(move || metrics.lane().head_bytes()),
+            Box::new(move || metrics.held_bytes()),
             Box::new(move || traces.lane().head_bytes()),
             Box::new(move || profiles.lane().head_bytes()),
         ]
@@ -113,6 +113,21 @@ fn lane(settings: &Settings, data: &Path, signal: Signal) -> LaneConfig {
     lane.retention = (keep.age.ms > 0).then(|| keep.age.duration());
     lane.retention_bytes = (keep.size.0 > 0).then_some(keep.size.0);
     lane
+}
+
+/// What settings say of the metrics store.
+fn metrics_config(settings: &Settings, lane: LaneConfig) -> metrics::Config {
+    let from = settings.metrics.clone();
+    let mut config = metrics::Config::new(lane);
+    config.out_of_order_window = from.out_of_order_time_window.duration();
+    config.future_bound = from.future_bound.duration();
+    config.names = from.names;
+    config.limits = from.limits;
+    config.memory_soft_bytes = from.memory_soft_limit.len();
+    config.memory_hard_bytes = from.memory_hard_limit.len();
+    config.retention_rules = from.retention_rules;
+    config.otlp = from.otlp;
+    config
 }
 
 /// Opens a store on a thread that may block.
