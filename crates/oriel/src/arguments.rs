@@ -44,6 +44,16 @@ pub enum Command {
         #[command(subcommand)]
         what: crate::tsdb::TsdbCommand,
     },
+    /// Run promtool's unit tests
+    Test {
+        #[command(subcommand)]
+        what: TestWhat,
+    },
+    /// Format and change PromQL queries
+    Promql {
+        #[command(subcommand)]
+        what: PromqlWhat,
+    },
     /// Say what this binary is
     Version,
 }
@@ -52,6 +62,40 @@ pub enum Command {
 pub enum CheckWhat {
     /// Read a configuration file and say what is wrong with it, by line
     Config { file: PathBuf },
+    /// Read rule files and say what is wrong with them, as `promtool check rules` does
+    Rules(crate::rule_commands::CheckRules),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TestWhat {
+    /// Run unit-test files of rules, as `promtool test rules` does
+    Rules(crate::rule_commands::TestRules),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PromqlWhat {
+    /// Print a query in the canonical layout
+    Format { query: String },
+    /// Change the matchers of every selector of a query
+    LabelMatchers {
+        #[command(subcommand)]
+        change: MatcherChange,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MatcherChange {
+    /// Give every selector a matcher
+    Set {
+        query: String,
+        name: String,
+        value: String,
+        /// =, !=, =~ or !~
+        #[arg(short = 't', long = "type", default_value = "=", allow_hyphen_values = true)]
+        op: String,
+    },
+    /// Take the matchers of a label from every selector
+    Delete { query: String, name: String },
 }
 
 #[derive(Debug, Default, Args)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod data_dir;
 mod demo;
+mod rule_commands;
 mod serve;
 mod tsdb;
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use telemetry::BuildInfo;
 
-use crate::arguments::{Arguments, CheckWhat, Command};
+use crate::arguments::{Arguments, CheckWhat, Command, TestWhat};
 
 const BUILD: BuildInfo = BuildInfo {
     version: env!("CARGO_PKG_VERSION"),
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(flags) => flags.settings().and_then(serve::run),
         Command::Check { what: CheckWhat::Config { file } } => arguments::check_config(&file),
+        Command::Check { what: CheckWhat::Rules(flags) } => return rule_commands::check(&flags),
+        Command::Test { what: TestWhat::Rules(flags) } => return rule_commands::test(&flags),
+        Command::Promql { what } => rule_commands::promql(what),
         Command::Demo(flags) => demo::run(*flags),
         Command::Tsdb { what } => tsdb::run(what),
         Command::Version => arguments::print_version(&BUILD),

@@ -5,6 +5,7 @@
 
 pub mod ast;
 mod check;
+mod edit;
 mod error;
 pub mod functions;
 mod json;
@@ -18,6 +19,7 @@ mod span;
 mod token;
 
 pub use ast::Expr;
+pub use edit::{delete_matchers, set_matcher};
 pub use error::{ParseError, ParseErrors};
 pub use functions::Function;
 pub use json::to_json;
