@@ -131,6 +131,18 @@ fn body(now_ns: u64, random: &mut Random) -> Bytes {
     out.into()
 }
 
+fn journal_record(now_ns: u64, tenant: &TenantId, random: &mut Random) -> Record {
+    let payload = body(now_ns, random);
+    Record {
+        tenant: tenant.clone(),
+        format: Format::OtlpProto,
+        compression: Compression::None,
+        received_at_ms: (now_ns / 1_000_000) as i64,
+        plain_len: payload.len() as u32,
+        payload,
+    }
+}
+
 fn per(what: &str, start: f64, records: u64) {
     println!("{what}: {:.3} us/record", (cpu_s() - start) * 1e6 / records as f64);
 }
@@ -153,16 +165,9 @@ fn main() {
         let records: Vec<Record> = (0..requests)
             .map(|number| {
                 let now_ns = start_ns + (file * requests + number) * 5_000_000;
-                let payload = body(now_ns, &mut random);
-                wire_bytes += payload.len() as u64;
-                Record {
-                    tenant: tenant.clone(),
-                    format: Format::OtlpProto,
-                    compression: Compression::None,
-                    received_at_ms: (now_ns / 1_000_000) as i64,
-                    plain_len: payload.len() as u32,
-                    payload,
-                }
+                let record = journal_record(now_ns, &tenant, &mut random);
+                wire_bytes += record.payload.len() as u64;
+                record
             })
             .collect();
         let start = cpu_s();
