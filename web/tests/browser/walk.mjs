@@ -143,7 +143,7 @@ async function keyboard(page, base) {
   await page.getByRole("heading", { name: "Logs" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByPlaceholder("A page, a service, a metric, a trace id").fill("checkout");
-  await page.getByRole("option").first().waitFor();
+  await page.getByRole("listbox").getByRole("option").first().waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "checkout" }).waitFor();
 }
