@@ -1,4 +1,4 @@
-//! Killed with a full journal: how long until queries are served again.
+//! Killed under load, with as much in its journal as its bounds let it hold: how long until queries are served again.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,11 +16,11 @@ use crate::subject::{Signal, Subject};
 pub struct Args {
     #[arg(long, value_enum, default_value = "logs")]
     pub signal: Signal,
-    /// Bytes in the journal when the server is killed, about.
-    #[arg(long, default_value_t = 1 << 30)]
-    pub journal_bytes: u64,
-    /// Flags that keep the journal from being cut meanwhile.
-    #[arg(long, allow_hyphen_values = true, default_values = ["--cut-bytes", "64GiB"])]
+    /// How long to send before the kill.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Further flags of `oriel serve`.
+    #[arg(long, allow_hyphen_values = true)]
     pub flag: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ pub fn run(binary: &Path, args: &Args) -> Result<()> {
     let load = ingest::Args {
         signal: args.signal,
         protocol: Protocol::Http,
-        seconds: 2,
+        seconds: args.seconds,
         items_per_request: 1000,
         connections: 4,
         pool: 64,
@@ -42,16 +42,12 @@ pub fn run(binary: &Path, args: &Args) -> Result<()> {
         peer: Vec::new(),
         flag: Vec::new(),
     };
-    let journal = data.path().join("journal");
-    let mut items = 0;
-    while process::disk_bytes(&journal) < args.journal_bytes {
-        items += ingest::send(&subject, &load)?.items;
-    }
-    let bytes = process::disk_bytes(&journal);
+    let items = ingest::send(&subject, &load)?.items;
+    let bytes = process::disk_bytes(&data.path().join("journal"));
     // Dropping the handle is `kill -9`.
     drop(subject);
     let start = Instant::now();
-    let subject = Subject::oriel(binary, data.path(), &[])?;
+    let subject = Subject::oriel(binary, data.path(), &flags)?;
     print(json!({
         "bench": "restart", "subject": "oriel", "signal": format!("{:?}", args.signal).to_lowercase(),
         "journal_mib": bytes >> 20, "items": items, "ready_s": round(start.elapsed().as_secs_f64()),
