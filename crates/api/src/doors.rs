@@ -67,6 +67,8 @@ pub struct Doors {
     /// Body of a push, as sent and after decompression.
     pub push_bytes_max: usize,
     pub rates: status::IngestRates,
+    /// Whether doors that change data are open.
+    pub admin_api: bool,
 }
 
 /// Form bodies of queries are no place for more.
@@ -211,10 +213,21 @@ pub type Question = fn(&Doors, &Ask) -> Result<Answer, Refusal>;
 /// GET and POST (a form) to one question.
 pub fn question(family: Family, ask: Question) -> MethodRouter<Arc<Doors>> {
     let handler = move |State(doors): State<Arc<Doors>>, path: RawPathParams, request: Request<Body>| async move {
-        let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        put(doors, family, ask, path, request).await
+        put(doors, family, ask, pairs(&path), request).await
     };
     axum::routing::get(handler).post(handler)
+}
+
+/// The same by POST and PUT only: it changes something.
+pub fn change(family: Family, ask: Question) -> MethodRouter<Arc<Doors>> {
+    let handler = move |State(doors): State<Arc<Doors>>, path: RawPathParams, request: Request<Body>| async move {
+        put(doors, family, ask, pairs(&path), request).await
+    };
+    axum::routing::post(handler).put(handler)
+}
+
+fn pairs(path: &RawPathParams) -> Vec<(String, String)> {
+    path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 async fn put(

@@ -1,5 +1,7 @@
 //! Prometheus' HTTP API: queries, remote write, label and series listings, metadata, status. Everything comes in one envelope.
 
+mod admin;
+mod cardinality;
 pub mod envelope;
 mod listings;
 mod metadata;
@@ -12,7 +14,7 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::doors::{Doors, Family, question};
+use crate::doors::{Doors, Family, change, question};
 use axum::Router;
 
 pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
@@ -32,4 +34,8 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
         .route(&path("status/buildinfo"), ask(status::build_info))
         .route(&path("status/runtimeinfo"), ask(status::runtime_info))
         .route(&path("status/tsdb"), ask(status::tsdb))
+        .route(&path("cardinality/label_names"), ask(cardinality::label_names))
+        .route(&path("cardinality/label_values"), ask(cardinality::label_values))
+        .route(&path("cardinality/active_series"), ask(cardinality::active_series))
+        .route(&path("admin/tsdb/delete_series"), change(Family::Prometheus, admin::delete_series))
 }

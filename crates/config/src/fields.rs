@@ -179,6 +179,13 @@ pub static FIELDS: &[Field] = &[
         |s| (s.server.without_tenant == WithoutTenant::Refuse).to_string()
     ),
     field!(
+        "server.admin_api",
+        "true or false",
+        "Open the doors that change data: `/api/v1/admin/tsdb/delete_series`.",
+        |s, n| s.server.admin_api = flag(n)?,
+        |s| s.server.admin_api.to_string()
+    ),
+    field!(
         "server.connections_max",
         COUNT,
         "Open connections per address; more wait.",

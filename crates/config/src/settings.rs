@@ -38,6 +38,8 @@ pub struct Server {
     pub without_tenant: WithoutTenant,
     pub bounds: ServeBounds,
     pub drain_timeout: Span,
+    /// Doors that change data are open.
+    pub admin_api: bool,
 }
 
 impl Default for Server {
@@ -53,6 +55,7 @@ impl Default for Server {
             without_tenant: WithoutTenant::Anonymous,
             bounds: ServeBounds::default(),
             drain_timeout: Span::secs(30),
+            admin_api: false,
         }
     }
 }

@@ -199,6 +199,12 @@ impl MetricStore {
         series.map(|series| listing::label_cardinality(&series, names, matchers, limit)).unwrap_or_default()
     }
 
+    /// Label sets of the active series that all matchers accept, sorted.
+    pub fn active_series(&self, tenant: &TenantId, matchers: &[Matcher]) -> Vec<Labels> {
+        let series = self.lane.engine().registry.find(tenant);
+        series.map(|series| listing::active_series(&series, matchers)).unwrap_or_default()
+    }
+
     /// Deletes the samples in `range` of the series that all matchers accept; durable when it returns.
     pub async fn delete(
         &self,

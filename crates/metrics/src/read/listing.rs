@@ -318,3 +318,15 @@ pub fn label_cardinality(
     all.sort_by(|a, b| b.value_count.cmp(&a.value_count).then_with(|| a.name.cmp(&b.name)));
     all
 }
+
+/// Label sets of the active series that all matchers accept, sorted.
+pub fn active_series(series: &TenantSeries, matchers: &[Matcher]) -> Vec<Labels> {
+    let catalog = series.catalog.read();
+    let found = match select(&*catalog, matchers) {
+        Ok(found) => found,
+        Err(never) => match never {},
+    };
+    let mut all: Vec<Labels> = found.into_iter().map(|id| Labels::from_pairs(catalog.labels(id))).collect();
+    all.sort();
+    all
+}

@@ -131,5 +131,6 @@ pub fn doors(world: &World, opened: &Opened, otlp: &OtlpDoor) -> Arc<Doors> {
         started_at_ms: world.clock.now_ms(),
         push_bytes_max: limits.push_body.len(),
         rates: api::status::IngestRates::default(),
+        admin_api: world.settings.server.admin_api,
     })
 }
