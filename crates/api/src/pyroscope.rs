@@ -1,11 +1,13 @@
-//! Pyroscope's HTTP API: profiles in (`ingest`, `push.v1`), flame graphs and merged pprof out (`render`, `render-diff`), labels. Errors are plain text.
+//! Pyroscope's HTTP API: profiles in (`ingest`, `push.v1`), flame graphs and merged pprof out (`render`, `render-diff`, `querier.v1`), labels. Errors are plain text.
 
+mod connect;
 mod flamebearer;
 mod ingest;
 mod key;
 mod labels;
 mod multipart;
 mod push;
+mod querier;
 mod render;
 mod time;
 
@@ -24,6 +26,7 @@ pub fn routes(prefix: &str) -> Router<Arc<Doors>> {
     Router::new()
         .route(&path("ingest"), post(ingest::ingest))
         .route(&path("push.v1.PusherService/Push"), post(push::push))
+        .route(&path("querier.v1.QuerierService/{method}"), post(querier::call))
         .route(&path("render"), ask(render::render))
         .route(&path("render-diff"), ask(render::diff))
         .route(&path("label-names"), ask(labels::names))

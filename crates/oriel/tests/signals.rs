@@ -161,6 +161,17 @@ fn profiles_are_merged_and_survive_a_kill() {
             flame["flamebearer"]["levels"][3],
             serde_json::json!([10_000_000, 50_000_000, 50_000_000, 3])
         );
+        let now_ms = support::now_ns() / 1_000_000;
+        let ask = serde_json::json!({
+            "profileTypeID": "process_cpu:cpu:nanoseconds:cpu:nanoseconds",
+            "labelSelector": "{service_name=\"shop\"}",
+            "start": now_ms - 3_600_000,
+            "end": now_ms + 1000,
+        });
+        let path = "/pyroscope/querier.v1.QuerierService/SelectMergeStacktraces";
+        let graph = client.post(path, "application/json", ask.to_string().as_bytes()).unwrap().json();
+        assert_eq!(graph["flamegraph"]["names"], flame["flamebearer"]["names"], "{graph}");
+        assert_eq!(graph["flamegraph"]["total"], "60000000");
         let pprof = client.get(&format!("/pyroscope/render?query={query}&format=pprof")).unwrap();
         let merged =
             wire::pprof::Profile::decode(&wire::pprof::read_body(&pprof.body, 1 << 20).unwrap()).unwrap();

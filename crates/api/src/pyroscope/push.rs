@@ -14,9 +14,9 @@ use model::{Compression, Format, Signal};
 use profiles::PprofUpload;
 use receivers::Offer;
 use receivers::body::{self, Held};
-use serde_json::json;
 use wire::proto::{Reader, Value};
 
+use super::connect;
 use crate::answer::{Accepts, Answer};
 use crate::doors::{Doors, tenant};
 use crate::push::{body_refusal, refusal_of};
@@ -28,26 +28,9 @@ const PROFILES_MAX: usize = 10_000;
 pub async fn push(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response {
     let answer = match take(&doors, request).await {
         Ok(()) => Answer::new("application/proto", ""),
-        Err(refusal) => refuse(&refusal),
+        Err(refusal) => connect::refuse(&refusal),
     };
     answer.into_response(Accepts::Plain)
-}
-
-/// Errors of Connect are JSON, whatever the request was.
-fn refuse(refusal: &Refusal) -> Answer {
-    let (code, status) = match refusal.kind {
-        Kind::Bad | Kind::TooLarge | Kind::Execution => ("invalid_argument", 400),
-        Kind::Unauthorized => ("unauthenticated", 401),
-        Kind::Unsupported => ("unknown", 415),
-        Kind::TooMany => ("resource_exhausted", 429),
-        Kind::NotFound => ("not_found", 404),
-        Kind::Canceled | Kind::Timeout | Kind::Unavailable => ("unavailable", 503),
-        Kind::Internal => ("internal", 500),
-    };
-    let mut answer =
-        Answer::json(json!({ "code": code, "message": refusal.message }).to_string()).with_status(status);
-    answer.retry_after_seconds = refusal.retry_after_seconds;
-    answer
 }
 
 async fn take(doors: &Doors, request: Request<Body>) -> Result<(), Refusal> {
