@@ -108,13 +108,13 @@ fn measure(name: &str, subject: &Subject, args: &Args) -> Result<()> {
         "server_cpu_us_per_item_while_loaded": round(loaded.saturating_sub(before).as_secs_f64() * 1e6 / items),
         "refusals": sent.refusals, "latency_ms_p50": round(at(0.5)), "latency_ms_p99": round(at(0.99)),
         "resident_mib": resident >> 20, "peak_mib": peak >> 20,
-        "disk_bytes_per_item": round(disk as f64 / items), "blocks_bytes_per_item": round(process::disk_bytes(&subject.data().join("blocks")) as f64 / items),
+        "disk_bytes_per_item": round(disk as f64 / items), "blocks_bytes_per_item": round(process::disk_bytes(&subject.data().join("objects/blocks")) as f64 / items),
     }));
     Ok(())
 }
 
 /// Between two tries of what was answered "not now".
-const AGAIN_AFTER: Duration = Duration::from_millis(20);
+pub const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 pub fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use testkit::Client;
 
-use crate::ingest::now_ns;
+use crate::ingest::{AGAIN_AFTER, now_ns};
 use crate::load::{Body, traces};
 use crate::report::{print, round};
 use crate::subject::{Signal, Subject};
@@ -44,9 +44,14 @@ pub fn run(binary: &Path, args: &Args) -> Result<()> {
                 body.bytes[start..start + len].iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
             );
         }
-        let response = client.post(path, "application/x-protobuf", &body.bytes)?;
-        if response.status != 200 {
-            bail!("{} {}", response.status, response.text());
+        loop {
+            let response = client.post(path, "application/x-protobuf", &body.bytes)?;
+            match response.status {
+                200 => break,
+                // "Not now": sent again a little later, as exporters do.
+                429 | 503 => std::thread::sleep(AGAIN_AFTER),
+                status => bail!("{status} {}", response.text()),
+            }
         }
     }
     subject.settle(Duration::from_secs(120));
