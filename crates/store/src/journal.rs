@@ -125,6 +125,7 @@ impl SegmentJournal {
         let mut segments = segment::find(&*deps.disk, dir)?;
         let headless: Vec<Segment> =
             segments.iter().filter(|segment| segment.header.is_none()).cloned().collect();
+        segment::give_back_reserves(&*deps.disk, dir, &mut segments);
         let (end, previous) = find_end(&*deps.disk, dir, &mut segments)?;
         let next = end.max(at_least);
         let metrics =

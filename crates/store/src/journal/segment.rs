@@ -66,6 +66,28 @@ pub(crate) fn find(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
+/// Shortens segments that a crash left at their reserved length. Only where the durable header of the next segment says where this one
+/// ends, so nothing that could be a record is cut off; without this every crash would cost a segment of disk and of reading.
+pub(crate) fn give_back_reserves(disk: &dyn Disk, dir: &Path, segments: &mut [Segment]) {
+    for place in 1..segments.len() {
+        let previous = segments[place].header.and_then(|header| header.previous);
+        let segment = &mut segments[place - 1];
+        let Some(end) =
+            previous.filter(|previous| previous.first == segment.first).map(|previous| previous.end)
+        else {
+            continue;
+        };
+        if end >= segment.len {
+            continue;
+        }
+        let shortened = disk.open(&segment.path(dir), Open::Write).and_then(|file| file.set_len(end));
+        match shortened {
+            Ok(()) => (segment.len, segment.used) = (end, end),
+            Err(error) => tracing::warn!("could not shorten {}: {error}", segment.path(dir).display()),
+        }
+    }
+}
+
 /// The whole file in one buffer that records then share.
 pub(crate) fn read_whole(disk: &dyn Disk, path: &Path) -> io::Result<Bytes> {
     let file = disk.open(path, Open::Read)?;

@@ -126,6 +126,19 @@ fn records_come_back_and_old_segments_go() {
 }
 
 #[test]
+fn a_restart_costs_no_segment() {
+    let bench = Bench::new(SimDisk::new());
+    for life in 0..20 {
+        let journal = bench.open(0);
+        fill(&journal, life + 1);
+    }
+    let journal = bench.open(0);
+    assert_eq!(read(&journal, 0), (0..20).collect::<Vec<_>>());
+    assert!(journal.bytes() < 8 * 4096, "{} bytes for twenty small records", journal.bytes());
+    assert_eq!(journal.damage(), []);
+}
+
+#[test]
 fn every_crash_keeps_what_was_acknowledged() {
     let bench = Bench::new(SimDisk::new());
     let journal = bench.open(0);
