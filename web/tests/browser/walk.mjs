@@ -189,7 +189,13 @@ async function hostileLine(page, base) {
 
 async function firstPaint(page, base) {
   await page.goto(base);
-  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity);
+  const paint = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const seen = (list) => list.getEntriesByName("first-contentful-paint").forEach((entry) => resolve(entry.startTime));
+        new PerformanceObserver(seen).observe({ type: "paint", buffered: true });
+      }),
+  );
   console.log(`   first paint after ${paint.toFixed(0)} ms`);
   assert.ok(paint < 1000, `${paint} ms`);
 }
