@@ -17,7 +17,7 @@ const STEPS: &[Step] = &[
     Step { name: "check", what: "tidy, formatting, clippy with warnings denied", run: check },
     Step { name: "unit", what: "every test of every crate", run: unit },
     Step { name: "conformance", what: "PromQL scripts of the peer, where their folder is", run: conformance },
-    Step { name: "fuzz", what: "mutated input at every decoder, a few seconds each", run: fuzz },
+    Step { name: "fuzz", what: "mutated input at every decoder, for two seconds", run: fuzz },
     Step {
         name: "clients",
         what: "OpenTelemetry SDKs of Python and Node.js, with a kill -9 in the middle",
